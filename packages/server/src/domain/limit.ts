@@ -1,0 +1,22 @@
+/** One limit on one kind of attempt. Counting is atomic: parallel attempts cannot slip by. */
+export type Limit = {
+  /**
+   * Counts an attempt.
+   * @throws {Refusal} RATE_LIMIT_EXCEEDED, with the wait in seconds
+   */
+  spend(key: string): Promise<void>
+  /** Takes one attempt back: it was never carried out. */
+  giveBack(key: string): Promise<void>
+  /** Begins anew for this key. */
+  forget(key: string): Promise<void>
+}
+
+/** The limits of the product. Addresses are counted by network (IPv6: the /64), accounts by a digest of the email. */
+export type Limits = {
+  loginPerAddress: Limit
+  signupPerAddress: Limit
+  /** Failed logins of one account, from networks that never signed in to it. */
+  loginPerAccount: Limit
+  /** Any route. */
+  requestPerAddress: Limit
+}

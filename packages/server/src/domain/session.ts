@@ -1,0 +1,31 @@
+import type { UserId } from './user.ts'
+
+declare const sessionIdBrand: unique symbol
+
+/** A canonical lower-case UUID that names a session; access tokens carry it as `sid`. */
+export type SessionId = string & { readonly [sessionIdBrand]: true }
+
+/** What began with one login: it ends by logout, by age, or when a refresh token comes back. Instants are milliseconds. */
+export type Session = {
+  id: SessionId
+  userId: UserId
+  createdAt: number
+  lastUsedAt: number
+  /** However often it is refreshed, the session ends here. */
+  expiresAt: number
+  /** When the last access token issued for it is dead. */
+  accessExpiresAt: number
+  ipAddress: string
+  userAgent: string
+}
+
+export type RevocationReason = 'logout' | 'refresh_reused' | 'user_disabled' | 'replaced'
+
+/** A session that ended before its access tokens did. Kept until they are dead of age. */
+export type Revocation = { sequence: number; sessionId: SessionId; accessExpiresAt: number }
+
+/** Who is calling, as a verified access token says. */
+export type Caller = { userId: UserId; sessionId: SessionId }
+
+/** Which sessions a logout ends: this one, all of the user's, or all but this one. */
+export type LogoutScope = 'local' | 'global' | 'others'

@@ -1,0 +1,89 @@
+import type { AuditEvent } from './audit-event.ts'
+import type { RefreshToken, UsedRefreshToken } from './refresh-token.ts'
+import type { Revocation, RevocationReason, Session, SessionId } from './session.ts'
+import type { StoredSigningKey } from './signing-key.ts'
+import type { Profile, User, UserId } from './user.ts'
+
+/**
+ * What the product keeps, and the seam between the flows and a database engine. Every engine passes
+ * `storage/store.contract.test.ts`. Look-ups that find nothing answer `undefined`; a database that does not answer throws.
+ */
+export type Store = {
+  users: UserStore
+  sessions: SessionStore
+  refreshTokens: RefreshTokenStore
+  revocations: RevocationStore
+  audit: AuditStore
+  signingKeys: SigningKeyStore
+  /**
+   * Runs `work` as one transaction: all of it holds, or nothing. Inside, wait for nothing but the given store.
+   * A refusal thrown inside undoes everything, the audit line too: decide inside, throw outside.
+   */
+  transaction<Result>(work: (store: Store) => Promise<Result>): Promise<Result>
+}
+
+export type UserStore = {
+  /** Answers false, and changes nothing, where the email is taken. */
+  insert(user: User): Promise<boolean>
+  findByEmail(email: string): Promise<User | undefined>
+  findById(id: UserId): Promise<User | undefined>
+  /** In the order of their emails, after the given one where there is one. */
+  list(page: { afterEmail: string | undefined; limit: number }): Promise<User[]>
+  recordLogin(id: UserId, at: number): Promise<void>
+  /** Answers false where the user's hash is no longer `oldHash`. */
+  replacePasswordHash(id: UserId, change: { oldHash: string; newHash: string }): Promise<boolean>
+  /** Answers false where the user is so already. */
+  setActive(id: UserId, isActive: boolean): Promise<boolean>
+  /** Says whether this user ever signed in from this network. An undefined user costs the same query. */
+  knowsNetwork(id: UserId | undefined, network: string): Promise<boolean>
+  rememberNetwork(id: UserId, network: string, at: number): Promise<void>
+}
+
+export type SessionStore = {
+  insert(session: Session): Promise<void>
+  /** The session and its user, where the session is neither ended nor too old and the user is active. */
+  findLive(id: SessionId, now: number): Promise<{ session: Session; profile: Profile } | undefined>
+  /** Notes that new tokens were issued for the session. */
+  recordUse(id: SessionId, use: { at: number; accessExpiresAt: number }): Promise<void>
+  /** Ends one session and publishes the end. Answers false where it has ended before. */
+  revoke(id: SessionId, end: { at: number; reason: RevocationReason }): Promise<boolean>
+  /** Ends every live session of a user, but for `except`, and publishes each end. Answers how many. */
+  revokeAllOf(
+    userId: UserId,
+    end: { at: number; reason: RevocationReason; except?: SessionId | undefined },
+  ): Promise<number>
+}
+
+export type RefreshTokenStore = {
+  insert(token: RefreshToken): Promise<void>
+  /**
+   * Uses a token up, in one statement: of many who try at once, one is answered with the session. Everyone else gets
+   * `undefined`, as does who brings a token that is unknown, used, too old, or of a session that is over or a user who is disabled.
+   */
+  use(digest: string, use: { at: number; successorSealed: string }): Promise<SessionId | undefined>
+  findUsed(digest: string): Promise<UsedRefreshToken | undefined>
+}
+
+export type RevocationStore = {
+  /** Ends published after `sequence`, in order, of sessions whose access tokens may still live at `now`. */
+  after(sequence: number, page: { now: number; limit: number }): Promise<Revocation[]>
+  /** The number of the newest end, 0 where there is none. */
+  newestSequence(): Promise<number>
+}
+
+export type AuditStore = {
+  append(event: AuditEvent): Promise<void>
+  /** Adds to the line of the same window, or begins it. */
+  tally(windowKey: string, event: AuditEvent): Promise<void>
+  /** A user's own lines, newest first, after the line `afterId`. `undefined` where that is not a line of this user. */
+  listOf(userId: UserId, page: { afterId: string | undefined; limit: number }): Promise<AuditEvent[] | undefined>
+}
+
+export type SigningKeyStore = {
+  /** Stores the first key of an installation. Answers false where there is one already. */
+  insertFirst(key: StoredSigningKey): Promise<boolean>
+  insert(key: StoredSigningKey): Promise<void>
+  /** The oldest first. */
+  list(): Promise<StoredSigningKey[]>
+  remove(id: string): Promise<void>
+}
