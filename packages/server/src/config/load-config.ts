@@ -1,0 +1,41 @@
+import { type Environment, type Reading, type SettingName, type SettingValues, settings } from './settings.ts'
+
+/** Every setting of one server, read once. Durations are in seconds. */
+export type Config = SettingValues & {
+  /** A server under test may hash at a cost that no other may. */
+  readonly isTest: boolean
+}
+
+/** The variables that make no sense, each with what it got and what it takes. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(`Cannot start with this configuration: ${problems.join('; ')}`)
+    this.name = 'ConfigError'
+    this.problems = problems
+  }
+}
+
+/**
+ * Reads every setting from strings, and reports all that is wrong at once. An empty string counts as unset.
+ * Variables that are no settings are ignored. Whether files, hosts and databases exist is not checked here.
+ *
+ * @throws {ConfigError}
+ */
+export function loadConfig(environment: Environment): Config {
+  const problems: string[] = []
+  const values: Partial<Record<SettingName, unknown>> = {}
+  for (const name of Object.keys(settings) as SettingName[]) {
+    const { fallback, read, ...definition } = settings[name]
+    const given = environment[name] || undefined
+    const reading: Reading<unknown> = read(given ?? fallback, environment)
+    if ('value' in reading) values[name] = reading.value
+    else {
+      const isSecret = 'isSecret' in definition
+      problems.push(`${name} must be ${reading.takes}: it is ${isSecret ? 'not' : JSON.stringify(given ?? '')}`)
+    }
+  }
+  if (problems.length > 0) throw new ConfigError(problems)
+  return Object.freeze({ ...(values as SettingValues), isTest: environment['NODE_ENV'] === 'test' })
+}
