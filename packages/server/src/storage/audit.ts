@@ -1,0 +1,78 @@
+import { type Kysely, type Selectable, sql } from 'kysely'
+import type { AuditEvent, EventType } from '../domain/audit-event.ts'
+import type { SessionId } from '../domain/session.ts'
+import type { AuditStore } from '../domain/store.ts'
+import type { UserId } from '../domain/user.ts'
+import type { Schema } from './schema.ts'
+
+export function auditStore(database: Kysely<Schema>): AuditStore {
+  return {
+    append: async (event) => {
+      await database.insertInto('auth_events').values(toRow(event)).execute()
+    },
+
+    tally: async (windowKey, event) => {
+      await database
+        .insertInto('auth_events')
+        .values({ ...toRow(event), window_key: windowKey })
+        .onConflict((conflict) =>
+          conflict.column('window_key').doUpdateSet({ count: sql`auth_events.count + excluded.count` }),
+        )
+        .execute()
+    },
+
+    listOf: async (userId, { afterId, limit }) => {
+      let query = database
+        .selectFrom('auth_events')
+        .selectAll()
+        .where('user_id', '=', userId)
+        .orderBy('sequence', 'desc')
+        .limit(limit)
+      if (afterId !== undefined) {
+        const after = await database
+          .selectFrom('auth_events')
+          .select('sequence')
+          .where('id', '=', afterId)
+          .where('user_id', '=', userId)
+          .executeTakeFirst()
+        if (!after) return undefined
+        query = query.where('sequence', '<', after.sequence)
+      }
+      return (await query.execute()).map(toEvent)
+    },
+  }
+}
+
+type EventRow = Omit<Selectable<Schema['auth_events']>, 'sequence' | 'window_key'>
+
+function toRow(event: AuditEvent): EventRow {
+  return {
+    id: event.id,
+    user_id: event.userId ?? null,
+    session_id: event.sessionId ?? null,
+    event_type: event.type,
+    ip_address: event.ipAddress,
+    user_agent: event.userAgent,
+    success: Number(event.isSuccess),
+    failure_reason: event.failureReason ?? null,
+    request_id: event.requestId,
+    created_at: event.createdAt,
+    count: event.count,
+  }
+}
+
+function toEvent(row: EventRow): AuditEvent {
+  return {
+    id: row.id,
+    userId: (row.user_id ?? undefined) as UserId | undefined,
+    sessionId: (row.session_id ?? undefined) as SessionId | undefined,
+    type: row.event_type as EventType,
+    ipAddress: row.ip_address,
+    userAgent: row.user_agent,
+    isSuccess: row.success === 1,
+    failureReason: row.failure_reason ?? undefined,
+    requestId: row.request_id,
+    createdAt: row.created_at,
+    count: row.count,
+  }
+}

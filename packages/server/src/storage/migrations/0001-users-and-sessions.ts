@@ -1,0 +1,91 @@
+import { type Kysely, sql } from 'kysely'
+
+/** Users, their sessions and refresh tokens, the audit log, the ends of sessions, and signing keys. */
+export async function up(database: Kysely<unknown>): Promise<void> {
+  await database.schema
+    .createTable('users')
+    .addColumn('id', 'text', (column) => column.primaryKey().notNull())
+    .addColumn('email', 'text', (column) => column.notNull().unique())
+    .addColumn('password_hash', 'text', (column) => column.notNull())
+    .addColumn('created_at', 'integer', (column) => column.notNull())
+    .addColumn('last_login', 'integer')
+    .addColumn('is_active', 'integer', (column) => column.notNull().defaultTo(1))
+    .modifyEnd(sql`strict`)
+    .execute()
+
+  await database.schema
+    .createTable('known_networks')
+    .addColumn('user_id', 'text', (column) => column.notNull().references('users.id').onDelete('cascade'))
+    .addColumn('network', 'text', (column) => column.notNull())
+    .addColumn('last_login', 'integer', (column) => column.notNull())
+    .addPrimaryKeyConstraint('known_networks_key', ['user_id', 'network'])
+    .modifyEnd(sql`strict`)
+    .execute()
+
+  await database.schema
+    .createTable('sessions')
+    .addColumn('id', 'text', (column) => column.primaryKey().notNull())
+    .addColumn('user_id', 'text', (column) => column.notNull().references('users.id').onDelete('cascade'))
+    .addColumn('created_at', 'integer', (column) => column.notNull())
+    .addColumn('last_used_at', 'integer', (column) => column.notNull())
+    .addColumn('expires_at', 'integer', (column) => column.notNull())
+    .addColumn('access_expires_at', 'integer', (column) => column.notNull())
+    .addColumn('ip_address', 'text', (column) => column.notNull())
+    .addColumn('user_agent', 'text', (column) => column.notNull())
+    .addColumn('revoked_at', 'integer')
+    .addColumn('revoked_reason', 'text')
+    .modifyEnd(sql`strict`)
+    .execute()
+  await database.schema.createIndex('sessions_of_user').on('sessions').columns(['user_id', 'revoked_at']).execute()
+
+  await database.schema
+    .createTable('refresh_tokens')
+    .addColumn('digest', 'text', (column) => column.primaryKey().notNull())
+    .addColumn('session_id', 'text', (column) => column.notNull().references('sessions.id').onDelete('cascade'))
+    .addColumn('created_at', 'integer', (column) => column.notNull())
+    .addColumn('expires_at', 'integer', (column) => column.notNull())
+    .addColumn('used_at', 'integer')
+    .addColumn('successor_sealed', 'text')
+    .modifyEnd(sql`strict`)
+    .execute()
+  await database.schema.createIndex('refresh_tokens_of_session').on('refresh_tokens').column('session_id').execute()
+
+  await database.schema
+    .createTable('revocations')
+    .addColumn('sequence', 'integer', (column) => column.primaryKey().autoIncrement().notNull())
+    .addColumn('session_id', 'text', (column) => column.notNull().unique())
+    .addColumn('access_expires_at', 'integer', (column) => column.notNull())
+    .addColumn('created_at', 'integer', (column) => column.notNull())
+    .modifyEnd(sql`strict`)
+    .execute()
+
+  await database.schema
+    .createTable('auth_events')
+    .addColumn('sequence', 'integer', (column) => column.primaryKey().autoIncrement().notNull())
+    .addColumn('id', 'text', (column) => column.notNull().unique())
+    .addColumn('user_id', 'text')
+    .addColumn('session_id', 'text')
+    .addColumn('event_type', 'text', (column) => column.notNull())
+    .addColumn('ip_address', 'text', (column) => column.notNull())
+    .addColumn('user_agent', 'text', (column) => column.notNull())
+    .addColumn('success', 'integer', (column) => column.notNull())
+    .addColumn('failure_reason', 'text')
+    .addColumn('request_id', 'text', (column) => column.notNull())
+    .addColumn('created_at', 'integer', (column) => column.notNull())
+    .addColumn('count', 'integer', (column) => column.notNull().defaultTo(1))
+    .addColumn('window_key', 'text', (column) => column.unique())
+    .modifyEnd(sql`strict`)
+    .execute()
+  await database.schema.createIndex('auth_events_of_user').on('auth_events').columns(['user_id', 'sequence']).execute()
+
+  await database.schema
+    .createTable('signing_keys')
+    .addColumn('id', 'text', (column) => column.primaryKey().notNull())
+    .addColumn('algorithm', 'text', (column) => column.notNull())
+    .addColumn('public_jwk', 'text', (column) => column.notNull())
+    .addColumn('private_sealed', 'text', (column) => column.notNull())
+    .addColumn('created_at', 'integer', (column) => column.notNull())
+    .addColumn('activates_at', 'integer', (column) => column.notNull())
+    .modifyEnd(sql`strict`)
+    .execute()
+}

@@ -1,0 +1,52 @@
+import { Kysely } from 'kysely'
+import type { Store } from '../domain/store.ts'
+import { auditStore } from './audit.ts'
+import { type Migrations, migrationsOf } from './migrate.ts'
+import { refreshTokenStore } from './refresh-tokens.ts'
+import { revocationStore } from './revocations.ts'
+import type { Schema } from './schema.ts'
+import { sessionStore } from './sessions.ts'
+import { signingKeyStore } from './signing-keys.ts'
+import { sqliteDialect } from './sqlite-dialect.ts'
+import { userStore } from './users.ts'
+
+/** A database, ready to be migrated and used. */
+export type Database = {
+  store: Store
+  migrations: Migrations
+  /** @throws {Error} where the database does not answer, or misses a migration of this program */
+  assertReady(): Promise<void>
+  close(): Promise<void>
+}
+
+/**
+ * Opens the database that a URL names. The one place that knows which engine serves which scheme. The file of an
+ * SQLite database is made at the first query, with its folder.
+ */
+export function openDatabase(url: string): Database {
+  const database = new Kysely<Schema>({ dialect: sqliteDialect(url.replace(/^sqlite:/, '')) })
+  const migrations = migrationsOf(database)
+  return {
+    store: storeOn(database),
+    migrations,
+    assertReady: async () => {
+      const missing = (await migrations.status()).filter(({ appliedAt }) => !appliedAt)
+      if (missing.length > 0) {
+        throw new Error(`Cannot use this database: it lacks ${missing.map(({ name }) => name).join(', ')}`)
+      }
+    },
+    close: () => database.destroy(),
+  }
+}
+
+function storeOn(database: Kysely<Schema>): Store {
+  return {
+    users: userStore(database),
+    sessions: sessionStore(database),
+    refreshTokens: refreshTokenStore(database),
+    revocations: revocationStore(database),
+    audit: auditStore(database),
+    signingKeys: signingKeyStore(database),
+    transaction: (work) => database.transaction().execute((inside) => work(storeOn(inside))),
+  }
+}

@@ -1,0 +1,56 @@
+import type { Kysely } from 'kysely'
+import type { SessionId } from '../domain/session.ts'
+import type { RefreshTokenStore } from '../domain/store.ts'
+import type { Schema } from './schema.ts'
+
+export function refreshTokenStore(database: Kysely<Schema>): RefreshTokenStore {
+  return {
+    insert: async (token) => {
+      await database
+        .insertInto('refresh_tokens')
+        .values({
+          digest: token.digest,
+          session_id: token.sessionId,
+          created_at: token.createdAt,
+          expires_at: token.expiresAt,
+        })
+        .execute()
+    },
+
+    use: async (digest, { at, successorSealed }) => {
+      const used = await database
+        .updateTable('refresh_tokens')
+        .set({ used_at: at, successor_sealed: successorSealed })
+        .where('digest', '=', digest)
+        .where('used_at', 'is', null)
+        .where('expires_at', '>', at)
+        .where('session_id', 'in', (inside) =>
+          inside
+            .selectFrom('sessions')
+            .innerJoin('users', 'users.id', 'sessions.user_id')
+            .select('sessions.id')
+            .whereRef('sessions.id', '=', 'refresh_tokens.session_id')
+            .where('sessions.revoked_at', 'is', null)
+            .where('sessions.expires_at', '>', at)
+            .where('users.is_active', '=', 1),
+        )
+        .returning('session_id')
+        .executeTakeFirst()
+      return used && (used.session_id as SessionId)
+    },
+
+    findUsed: async (digest) => {
+      const row = await database
+        .selectFrom('refresh_tokens')
+        .select(['session_id', 'used_at', 'successor_sealed'])
+        .where('digest', '=', digest)
+        .executeTakeFirst()
+      if (!row || row.used_at === null || row.successor_sealed === null) return undefined
+      return {
+        sessionId: row.session_id as SessionId,
+        usedAt: row.used_at,
+        successorSealed: row.successor_sealed,
+      }
+    },
+  }
+}

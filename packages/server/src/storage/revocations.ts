@@ -1,0 +1,34 @@
+import type { Kysely } from 'kysely'
+import type { SessionId } from '../domain/session.ts'
+import type { RevocationStore } from '../domain/store.ts'
+import type { Schema } from './schema.ts'
+
+export function revocationStore(database: Kysely<Schema>): RevocationStore {
+  return {
+    after: async (sequence, { now, limit }) => {
+      const rows = await database
+        .selectFrom('revocations')
+        .select(['sequence', 'session_id', 'access_expires_at'])
+        .where('sequence', '>', sequence)
+        .where('access_expires_at', '>', now)
+        .orderBy('sequence')
+        .limit(limit)
+        .execute()
+      return rows.map((row) => ({
+        sequence: row.sequence,
+        sessionId: row.session_id as SessionId,
+        accessExpiresAt: row.access_expires_at,
+      }))
+    },
+
+    newestSequence: async () => {
+      const row = await database
+        .selectFrom('revocations')
+        .select('sequence')
+        .orderBy('sequence', 'desc')
+        .limit(1)
+        .executeTakeFirst()
+      return row?.sequence ?? 0
+    },
+  }
+}

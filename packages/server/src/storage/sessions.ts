@@ -1,0 +1,107 @@
+import type { Kysely, Selectable } from 'kysely'
+import type { Session, SessionId } from '../domain/session.ts'
+import type { SessionStore } from '../domain/store.ts'
+import type { UserId } from '../domain/user.ts'
+import type { Schema } from './schema.ts'
+
+/** Engines bound the parameters of one statement; this stays far below each of them. */
+const rowsPerInsert = 500
+
+export function sessionStore(database: Kysely<Schema>): SessionStore {
+  /** Publishes the end of sessions, so that every verifier learns of it in the order of these numbers. */
+  async function publish(ended: { id: string; access_expires_at: number }[], at: number): Promise<void> {
+    const rows = ended.map(({ id, access_expires_at }) => ({ session_id: id, access_expires_at, created_at: at }))
+    while (rows.length > 0) {
+      await database.insertInto('revocations').values(rows.splice(0, rowsPerInsert)).execute()
+    }
+  }
+
+  return {
+    insert: async (session) => {
+      await database
+        .insertInto('sessions')
+        .values({ ...toRow(session), revoked_at: null, revoked_reason: null })
+        .execute()
+    },
+
+    findLive: async (id, now) => {
+      const row = await database
+        .selectFrom('sessions')
+        .innerJoin('users', 'users.id', 'sessions.user_id')
+        .selectAll('sessions')
+        .select(['users.email', 'users.created_at as user_created_at', 'users.last_login'])
+        .where('sessions.id', '=', id)
+        .where('sessions.revoked_at', 'is', null)
+        .where('sessions.expires_at', '>', now)
+        .where('users.is_active', '=', 1)
+        .executeTakeFirst()
+      if (!row) return undefined
+      const session = toSession(row)
+      const lastLoginAt = row.last_login ?? undefined
+      return {
+        session,
+        profile: { id: session.userId, email: row.email, createdAt: row.user_created_at, lastLoginAt },
+      }
+    },
+
+    recordUse: async (id, { at, accessExpiresAt }) => {
+      await database
+        .updateTable('sessions')
+        .set({ last_used_at: at, access_expires_at: accessExpiresAt })
+        .where('id', '=', id)
+        .execute()
+    },
+
+    revoke: async (id, { at, reason }) => {
+      const ended = await database
+        .updateTable('sessions')
+        .set({ revoked_at: at, revoked_reason: reason })
+        .where('id', '=', id)
+        .where('revoked_at', 'is', null)
+        .returning(['id', 'access_expires_at'])
+        .execute()
+      await publish(ended, at)
+      return ended.length === 1
+    },
+
+    revokeAllOf: async (userId, { at, reason, except }) => {
+      let query = database
+        .updateTable('sessions')
+        .set({ revoked_at: at, revoked_reason: reason })
+        .where('user_id', '=', userId)
+        .where('revoked_at', 'is', null)
+      if (except !== undefined) query = query.where('id', '!=', except)
+      const ended = await query.returning(['id', 'access_expires_at']).execute()
+      await publish(ended, at)
+      return ended.length
+    },
+  }
+}
+
+type SessionRow = Omit<Selectable<Schema['sessions']>, 'revoked_at' | 'revoked_reason'>
+
+function toRow(session: Session): SessionRow {
+  return {
+    id: session.id,
+    user_id: session.userId,
+    created_at: session.createdAt,
+    last_used_at: session.lastUsedAt,
+    expires_at: session.expiresAt,
+    access_expires_at: session.accessExpiresAt,
+    ip_address: session.ipAddress,
+    user_agent: session.userAgent,
+  }
+}
+
+function toSession(row: SessionRow): Session {
+  return {
+    id: row.id as SessionId,
+    userId: row.user_id as UserId,
+    createdAt: row.created_at,
+    lastUsedAt: row.last_used_at,
+    expiresAt: row.expires_at,
+    accessExpiresAt: row.access_expires_at,
+    ipAddress: row.ip_address,
+    userAgent: row.user_agent,
+  }
+}

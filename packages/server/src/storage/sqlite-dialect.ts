@@ -1,0 +1,100 @@
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  type Dialect,
+  type Driver,
+  type Kysely,
+  type QueryResult,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+} from 'kysely'
+
+/** How long a writer waits for another process's write before it gives up. */
+const busyTimeoutMilliseconds = 5000
+/** Prepared statements kept for use again; the product has some forty. */
+const maxStatements = 200
+
+/**
+ * Kysely on the SQLite that is inside Node. Durable by default: WAL with `synchronous=FULL`, so that what was
+ * acknowledged survives a power cut (https://sqlite.org/pragma.html#pragma_synchronous).
+ */
+export function sqliteDialect(path: string): Dialect {
+  return {
+    createAdapter: () => new SqliteAdapter(),
+    createDriver: () => sqliteDriver(path),
+    createIntrospector: (database: Kysely<never>) => new SqliteIntrospector(database),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+  } as Dialect
+}
+
+function openDatabase(path: string): DatabaseSync {
+  if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true })
+  const database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: busyTimeoutMilliseconds })
+  database.exec('pragma journal_mode = wal')
+  database.exec('pragma synchronous = full')
+  database.exec('pragma trusted_schema = off')
+  return database
+}
+
+/** One connection, so one at a time: a waiting transaction must not swallow its neighbour's writes. */
+function sqliteDriver(path: string): Driver {
+  let database: DatabaseSync | undefined
+  let connection: DatabaseConnection | undefined
+  let turn: Promise<void> = Promise.resolve()
+  let endTurn: () => void = () => {}
+
+  return {
+    init: async () => {
+      database = openDatabase(path)
+      connection = sqliteConnection(database)
+    },
+    acquireConnection: async () => {
+      const previous = turn
+      const mine = Promise.withResolvers<void>()
+      turn = mine.promise
+      await previous
+      endTurn = mine.resolve
+      if (!connection) throw new Error('Cannot query the database: it is closed')
+      return connection
+    },
+    releaseConnection: async () => endTurn(),
+    // Immediate: a transaction that reads first and writes later would be refused at once when another process wrote in between.
+    beginTransaction: async (at) => void (await at.executeQuery(CompiledQuery.raw('begin immediate'))),
+    commitTransaction: async (at) => void (await at.executeQuery(CompiledQuery.raw('commit'))),
+    rollbackTransaction: async (at) => void (await at.executeQuery(CompiledQuery.raw('rollback'))),
+    destroy: async () => {
+      connection = undefined
+      database?.close()
+    },
+  }
+}
+
+function sqliteConnection(database: DatabaseSync): DatabaseConnection {
+  const statements = new Map<string, StatementSync>()
+
+  function prepare(sql: string): StatementSync {
+    const known = statements.get(sql)
+    if (known) return known
+    if (statements.size >= maxStatements) statements.clear()
+    const statement = database.prepare(sql)
+    statements.set(sql, statement)
+    return statement
+  }
+
+  return {
+    executeQuery: async <Row>({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> => {
+      const statement = prepare(sql)
+      const values = parameters as SQLInputValue[]
+      if (statement.columns().length > 0) return { rows: statement.all(...values) as Row[] }
+      const { changes, lastInsertRowid } = statement.run(...values)
+      return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
+    },
+    streamQuery: () => {
+      throw new Error('Cannot stream from SQLite: nothing in the product does')
+    },
+  }
+}
