@@ -1,0 +1,34 @@
+import type { Deps } from './flows/deps.ts'
+import { type EventPage, listEvents } from './flows/list-events.ts'
+import { type LogInInput, logIn } from './flows/log-in.ts'
+import { type LogOutInput, logOut } from './flows/log-out.ts'
+import { createUser, listUsers, setUserActive, showUser } from './flows/manage-users.ts'
+import type { TokenPair } from './flows/open-session.ts'
+import { readProfile } from './flows/read-profile.ts'
+import { type RefreshInput, refreshSession } from './flows/refresh-session.ts'
+import { type SignUpInput, signUp } from './flows/sign-up.ts'
+
+/** Every verb of the product, each a story in `flows/`. */
+export type Auth = ReturnType<typeof createAuth>
+
+export function createAuth(deps: Deps) {
+  return {
+    // For everyone
+    signUp: (input: SignUpInput) => signUp(deps, input),
+    logIn: (input: LogInInput) => logIn(deps, input),
+    refreshSession: (input: RefreshInput) => refreshSession(deps, input),
+
+    // For who is signed in
+    logOut: (input: LogOutInput) => logOut(deps, input),
+    readProfile: (caller: Parameters<typeof readProfile>[1]) => readProfile(deps, caller),
+    listEvents: (input: Parameters<typeof listEvents>[1]) => listEvents(deps, input),
+
+    // For operators
+    createUser: (input: Parameters<typeof createUser>[1]) => createUser(deps, input),
+    setUserActive: (input: Parameters<typeof setUserActive>[1]) => setUserActive(deps, input),
+    showUser: (emailOrId: string) => showUser(deps, emailOrId),
+    listUsers: (page: Parameters<typeof listUsers>[1]) => listUsers(deps, page),
+  }
+}
+
+export type { EventPage, TokenPair }

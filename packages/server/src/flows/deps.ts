@@ -1,0 +1,32 @@
+import type { TokenSigner } from '../crypto/access-tokens.ts'
+import type { Passwords } from '../crypto/passwords.ts'
+import type { Limits } from '../domain/limit.ts'
+import type { Log } from '../domain/log.ts'
+import type { PasswordPolicy } from '../domain/password-policy.ts'
+import type { Store } from '../domain/store.ts'
+
+/** What every flow is given. Flows take clock, ids and randomness from here and from crypto, and from nowhere else. */
+export type Deps = {
+  store: Store
+  passwords: Passwords
+  limits: Limits
+  policy: PasswordPolicy
+  log: Log
+  /** Signs the tokens that are issued now. */
+  currentSigner(): Promise<TokenSigner>
+  /** Makes the ends of sessions that were just committed known to every verifier in this process, before it answers. */
+  announceRevocations(): Promise<void>
+  /** Milliseconds since the epoch. */
+  now(): number
+  newId(): string
+  issuer: string
+  audience: string | undefined
+  lifetimes: Lifetimes
+}
+
+export type Lifetimes = {
+  accessTokenSeconds: number
+  refreshTokenSeconds: number
+  sessionSeconds: number
+  reuseGraceSeconds: number
+}

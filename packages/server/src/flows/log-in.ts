@@ -1,0 +1,86 @@
+import { digestOf } from '../crypto/secrets.ts'
+import { normalizeEmail } from '../domain/email.ts'
+import type { Origin } from '../domain/origin.ts'
+import { isHashable } from '../domain/password-policy.ts'
+import { Refusal } from '../domain/refusal.ts'
+import type { User } from '../domain/user.ts'
+import type { Deps } from './deps.ts'
+import { eventOf, issueTokens, openSession, type TokenPair } from './open-session.ts'
+
+export type LogInInput = { email: string; password: string; origin: Origin }
+
+/**
+ * Trades an email and password for a session.
+ *
+ * An unknown email, a wrong password and a disabled account get one and the same answer, after the
+ * same work, so that nobody can learn who has an account.
+ *
+ * @throws {Refusal} VALIDATION_ERROR, AUTH_FAILED, RATE_LIMIT_EXCEEDED, OVERLOADED
+ */
+export async function logIn(deps: Deps, { email: typed, password, origin }: LogInInput): Promise<TokenPair> {
+  const { store, passwords, limits } = deps
+  const email = normalizeEmail(typed)
+  if (!isHashable(password)) throw unusablePassword()
+  await limits.loginPerAddress.spend(origin.network)
+
+  const user = await store.users.findByEmail(email)
+  const guess = await countGuess(deps, { email, user, origin })
+
+  const matches = await passwords.matches(password, user?.passwordHash).catch(guess.takeBack)
+  if (!user || !matches || !user.isActive) {
+    const failureReason = !user ? 'unknown_email' : matches ? 'inactive' : 'wrong_password'
+    await store.audit.append(eventOf(deps, origin, { type: 'login_failed', userId: user?.id, failureReason }))
+    throw new Refusal('AUTH_FAILED')
+  }
+  await guess.forgive()
+
+  const renewed = await renewHash(deps, user, password)
+  const opened = await store.transaction(async (inside) => {
+    if (renewed) await inside.users.replacePasswordHash(user.id, renewed)
+    return openSession(deps, inside, { user, origin, deed: 'login' })
+  })
+  return issueTokens(deps, { ...opened, email })
+}
+
+type Guess = { takeBack(fault: unknown): Promise<never>; forgive(): Promise<void> }
+
+/**
+ * Counts the attempt against its account, known or not, unless the account's owner signed in from this network before:
+ * so a stranger's guesses are few, and cannot lock the owner out. Counted before the hash, so that a hundred guesses at
+ * once are a hundred.
+ *
+ * @throws {Refusal} RATE_LIMIT_EXCEEDED
+ */
+async function countGuess(
+  { store, limits }: Deps,
+  { email, user, origin }: { email: string; user: User | undefined; origin: Origin },
+): Promise<Guess> {
+  const key = digestOf(email)
+  const isFamiliar = await store.users.knowsNetwork(user?.id, origin.network)
+  if (!isFamiliar) await limits.loginPerAccount.spend(key)
+
+  return {
+    takeBack: async (fault) => {
+      if (!isFamiliar) await limits.loginPerAccount.giveBack(key)
+      throw fault
+    },
+    forgive: () => limits.loginPerAccount.forget(key),
+  }
+}
+
+/** A stronger hash of the same password, where the setting has risen since. A login never fails for want of it. */
+async function renewHash({ passwords, log }: Deps, user: User, password: string) {
+  if (!passwords.needsRehash(user.passwordHash)) return undefined
+  try {
+    return { oldHash: user.passwordHash, newHash: await passwords.hash(password) }
+  } catch (error) {
+    log.warn({ user_id: user.id, error }, 'A password hash was not renewed')
+    return undefined
+  }
+}
+
+function unusablePassword(): Refusal {
+  return new Refusal('VALIDATION_ERROR', {
+    details: [{ field: 'password', issue: 'Must be well-formed text of at most 1024 bytes' }],
+  })
+}

@@ -1,0 +1,93 @@
+import { sealUnder } from '../crypto/seal.ts'
+import { digestOf, isRefreshTokenShaped, newRefreshToken } from '../crypto/secrets.ts'
+import type { Origin } from '../domain/origin.ts'
+import type { UsedRefreshToken } from '../domain/refresh-token.ts'
+import { Refusal } from '../domain/refusal.ts'
+import type { SessionId } from '../domain/session.ts'
+import type { Store } from '../domain/store.ts'
+import type { Deps } from './deps.ts'
+import { eventOf, issueTokens, type OpenedSession, refreshExpiry, type TokenPair } from './open-session.ts'
+
+export type RefreshInput = { refreshToken: string; origin: Origin }
+
+type Refreshed = OpenedSession & { email: string }
+
+/**
+ * Trades a refresh token for its successor and a new access token (RFC 9700, section 4.14.2: rotation).
+ *
+ * A token that comes back within the grace is answered with its same successor: a lost answer or a second tab logs
+ * nobody out. One that comes back later was copied: the session ends, for thief and owner alike.
+ *
+ * @throws {Refusal} AUTH_REFRESH_INVALID
+ */
+export async function refreshSession(deps: Deps, { refreshToken, origin }: RefreshInput): Promise<TokenPair> {
+  if (!isRefreshTokenShaped(refreshToken)) throw new Refusal('AUTH_REFRESH_INVALID')
+
+  const refreshed = await deps.store.transaction(async (inside) => {
+    return (await rotate(deps, inside, refreshToken, origin)) ?? (await meetAgain(deps, inside, refreshToken, origin))
+  })
+  if (!refreshed) {
+    await deps.announceRevocations()
+    throw new Refusal('AUTH_REFRESH_INVALID')
+  }
+  return issueTokens(deps, refreshed)
+}
+
+/** The first use: one statement decides whose it is. */
+async function rotate(deps: Deps, inside: Store, presented: string, origin: Origin): Promise<Refreshed | undefined> {
+  const successor = newRefreshToken()
+  const sessionId = await inside.refreshTokens.use(digestOf(presented), {
+    at: deps.now(),
+    successorSealed: sealFor(presented).close(successor),
+  })
+  if (!sessionId) return undefined
+
+  const refreshed = await reopen(deps, inside, sessionId, successor)
+  await inside.refreshTokens.insert({
+    digest: digestOf(successor),
+    sessionId,
+    createdAt: deps.now(),
+    expiresAt: refreshed.refreshExpiresAt,
+  })
+  await inside.audit.append(eventOf(deps, origin, { type: 'refresh', userId: refreshed.session.userId, sessionId }))
+  return refreshed
+}
+
+/** A token that was used before: the same answer within the grace, the end of its session after. */
+async function meetAgain(deps: Deps, inside: Store, presented: string, origin: Origin): Promise<Refreshed | undefined> {
+  const used = await inside.refreshTokens.findUsed(digestOf(presented))
+  const live = used && (await inside.sessions.findLive(used.sessionId, deps.now()))
+  if (!used || !live) return undefined
+
+  const { sessionId } = used
+  const { userId } = live.session
+  if (isWithinGrace(deps, used)) {
+    const refreshed = await reopen(deps, inside, sessionId, sealFor(presented).open(used.successorSealed))
+    await inside.audit.append(eventOf(deps, origin, { type: 'refresh_repeated', userId, sessionId }))
+    return refreshed
+  }
+
+  await inside.sessions.revoke(sessionId, { at: deps.now(), reason: 'refresh_reused' })
+  const failureReason = 'token_used_before'
+  await inside.audit.append(eventOf(deps, origin, { type: 'refresh_reused', userId, sessionId, failureReason }))
+  return undefined
+}
+
+function isWithinGrace({ now, lifetimes }: Deps, used: UsedRefreshToken): boolean {
+  return now() - used.usedAt < lifetimes.reuseGraceSeconds * 1000
+}
+
+async function reopen(deps: Deps, inside: Store, sessionId: SessionId, refreshToken: string): Promise<Refreshed> {
+  const at = deps.now()
+  const live = await inside.sessions.findLive(sessionId, at)
+  if (!live) throw new Error('A session ended in the middle of its own refresh')
+  const accessExpiresAt = at + deps.lifetimes.accessTokenSeconds * 1000
+  await inside.sessions.recordUse(sessionId, { at, accessExpiresAt })
+  const { session, profile } = live
+  return { session, email: profile.email, refreshToken, refreshExpiresAt: refreshExpiry(at, session, deps.lifetimes) }
+}
+
+/** The successor is kept under the token itself, which only its holder has: the database alone gives neither. */
+function sealFor(presented: string) {
+  return sealUnder(presented, 'refresh token successor')
+}

@@ -1,0 +1,46 @@
+import { normalizeEmail } from '../domain/email.ts'
+import type { Origin } from '../domain/origin.ts'
+import { assertAcceptable } from '../domain/password-policy.ts'
+import { Refusal } from '../domain/refusal.ts'
+import type { User, UserId } from '../domain/user.ts'
+import type { Deps } from './deps.ts'
+import { eventOf, issueTokens, openSession, type TokenPair } from './open-session.ts'
+
+export type SignUpInput = { email: string; password: string; origin: Origin }
+
+/**
+ * Makes an account and opens its first session. That the address is taken is told, since signup logs in at once:
+ * the one place where the product tells who has an account (SECURITY.md).
+ *
+ * @throws {Refusal} VALIDATION_ERROR, VALIDATION_PASSWORD, RATE_LIMIT_EXCEEDED, CONFLICT_EMAIL, OVERLOADED
+ */
+export async function signUp(deps: Deps, { email: typed, password, origin }: SignUpInput): Promise<TokenPair> {
+  const { store, passwords, limits, policy, now, newId } = deps
+  const email = normalizeEmail(typed)
+  assertAcceptable(password, email, policy)
+  await limits.signupPerAddress.spend(origin.network)
+
+  const taken = await store.users.findByEmail(email)
+  if (taken) throw await emailTaken(deps, origin)
+
+  const user: User = {
+    id: newId() as UserId,
+    email,
+    passwordHash: await passwords.hash(password),
+    createdAt: now(),
+    lastLoginAt: undefined,
+    isActive: true,
+  }
+  const opened = await store.transaction(async (inside) => {
+    const isNew = await inside.users.insert(user)
+    return isNew ? openSession(deps, inside, { user, origin, deed: 'signup' }) : undefined
+  })
+  if (!opened) throw await emailTaken(deps, origin)
+
+  return issueTokens(deps, { ...opened, email })
+}
+
+async function emailTaken(deps: Deps, origin: Origin): Promise<Refusal> {
+  await deps.store.audit.append(eventOf(deps, origin, { type: 'signup_failed', failureReason: 'email_taken' }))
+  return new Refusal('CONFLICT_EMAIL')
+}
