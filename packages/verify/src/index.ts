@@ -1,1 +1,6 @@
-export const placeholder = 1
+export type { AccessClaims, Profile } from './claims.ts'
+export type { Algorithm, KeySet } from './keys.ts'
+export type { RevocationSource, RevocationStatus } from './revocation-feed.ts'
+export { TokenError, type TokenErrorCode } from './token-error.ts'
+export { createVerifier, type Verifier, type VerifierStatus } from './verifier.ts'
+export type { VerifierOptions } from './verifier-options.ts'

@@ -1,0 +1,70 @@
+import { TokenError } from './token-error.ts'
+
+/** What of a request tells who sends it. */
+export interface Credentials {
+  /** The value of each Authorization header, in order, none joined. */
+  readonly authorization: readonly string[]
+  /** The request target as it came, with its query. */
+  readonly url: string
+}
+
+/** A scheme, then whatever follows it (RFC 9110 11.4). */
+const schemeAndRest = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+)(.*)$/s
+
+/** Exactly one space and one token68 (RFC 6750 2.1). */
+const oneToken = /^ ([A-Za-z0-9\-._~+/]+=*)$/
+
+/**
+ * Takes the access token out of the Authorization header (RFC 6750 2.1), the only place where one is looked for.
+ *
+ * A token in the query is not read; one that comes beside a header is a malformed request (RFC 6750 2). Does NOT look
+ * at cookies or bodies, and does NOT check the token.
+ *
+ * @throws {TokenError} AUTH_MISSING without Bearer credentials, AUTH_INVALID when they have another form,
+ *   VALIDATION_ERROR when they come twice
+ */
+export function readBearer({ authorization, url }: Credentials): string {
+  if (authorization.length > 1) throw new TokenError('VALIDATION_ERROR')
+  const [, scheme, rest = ''] = schemeAndRest.exec(authorization[0] ?? '') ?? []
+  if (scheme?.toLowerCase() !== 'bearer' || rest.trim() === '') throw new TokenError('AUTH_MISSING')
+
+  if (queryHasToken(url)) throw new TokenError('VALIDATION_ERROR')
+  const token = oneToken.exec(rest)?.[1]
+  if (token === undefined) throw new TokenError('AUTH_INVALID')
+  return token
+}
+
+/**
+ * The Authorization values of a Node request, which itself keeps only the first of several.
+ *
+ * @param rawHeaders names and values in turn, as in `IncomingMessage.rawHeaders`
+ */
+export function authorizationOf(rawHeaders: readonly string[]): string[] {
+  return rawHeaders.filter((_, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === 'authorization')
+}
+
+/**
+ * The WWW-Authenticate value for a refusal (RFC 6750 3); undefined where none belongs.
+ *
+ * Without credentials it names no error, as RFC 6750 3.1 asks.
+ */
+export function challengeFor({ code, status }: TokenError): string | undefined {
+  const realm = 'Bearer realm="latchkey"'
+  if (code === 'AUTH_MISSING') return realm
+  if (status === 400)
+    return `${realm}, error="invalid_request", error_description="The request carries credentials twice"`
+  if (status === 401)
+    return `${realm}, error="invalid_token", error_description="${descriptions[code] ?? 'The token is not valid'}"`
+  return undefined
+}
+
+/** ASCII without quotes and backslashes, so that no escaping is ever needed. */
+const descriptions: { [code: string]: string } = {
+  AUTH_EXPIRED: 'The token has expired',
+  AUTH_REVOKED: 'The token was revoked',
+}
+
+function queryHasToken(url: string): boolean {
+  const start = url.indexOf('?')
+  return start >= 0 && new URLSearchParams(url.slice(start + 1)).has('access_token')
+}

@@ -1,0 +1,128 @@
+import { request as requestHttp } from 'node:http'
+import { request as requestHttps } from 'node:https'
+import { eventStreamParser, type StreamEvent } from './event-stream-parser.ts'
+
+interface Options {
+  url: string
+  /** Takes an event; when it throws, the connection is dropped and the event asked for again. */
+  onEvent: (event: StreamEvent) => void
+  /** How long a connection may say nothing before it counts as dead. */
+  silenceMilliseconds?: number
+}
+
+export interface EventStream {
+  /** What ended the last connection; undefined while events come in. */
+  problem(): string | undefined
+  close(): void
+}
+
+const firstBackOffMilliseconds = 100
+const longestBackOffMilliseconds = 5_000
+
+/** What may go out in a header again. */
+const cursorPattern = /^[\x21-\x7e]{1,256}$/
+
+/**
+ * Follows a stream of server-sent events for ever: reconnects when it ends, fails or falls silent, and says by
+ * `Last-Event-ID` where it stood.
+ *
+ * It never keeps the process alive. Redirects are not followed; nothing but 200 with `text/event-stream` is read.
+ */
+export function followEventStream({ url, onEvent, silenceMilliseconds = 10_000 }: Options): EventStream {
+  let cursor = ''
+  let failures = 0
+  let problem: string | undefined = 'not connected yet'
+  let isClosed = false
+  let end = connect()
+
+  function take(event: StreamEvent): void {
+    if (event.id !== '' && !cursorPattern.test(event.id)) throw new Error('Cannot follow the stream: odd event id')
+    onEvent(event)
+    if (event.id !== '') cursor = event.id
+    failures = 0
+    problem = undefined
+  }
+
+  function connect(): () => void {
+    return openStream({
+      url,
+      cursor,
+      silenceMilliseconds,
+      read: eventStreamParser(take),
+      onEnd: (reason) => {
+        problem = reason
+        if (isClosed) return
+        const timer = setTimeout(() => {
+          end = connect()
+        }, backOff(failures))
+        timer.unref()
+        failures += 1
+        end = () => clearTimeout(timer)
+      },
+    })
+  }
+
+  return {
+    problem: () => problem,
+    close() {
+      isClosed = true
+      end()
+    },
+  }
+}
+
+/** Doubles with each failure; half of it is random, so that a thousand verifiers do not come back at once. */
+function backOff(failures: number): number {
+  const ceiling = Math.min(firstBackOffMilliseconds * 2 ** failures, longestBackOffMilliseconds)
+  return ceiling * (0.5 + Math.random() / 2)
+}
+
+interface Connection {
+  url: string
+  cursor: string
+  silenceMilliseconds: number
+  read: (piece: Uint8Array) => void
+  /** Called once, however the connection ends. */
+  onEnd: (reason: string) => void
+}
+
+/** Opens one connection and returns what ends it. */
+function openStream({ url, cursor, silenceMilliseconds, read, onEnd }: Connection): () => void {
+  let reason = 'the stream ended'
+  const open = url.startsWith('https:') ? requestHttps : requestHttp
+  const headers = { accept: 'text/event-stream', 'cache-control': 'no-cache' }
+  const request = open(url, {
+    agent: false,
+    headers: cursor === '' ? headers : { ...headers, 'last-event-id': cursor },
+  })
+  const silence = setTimeout(() => request.destroy(new Error('the stream fell silent')), silenceMilliseconds)
+  silence.unref()
+
+  request.on('socket', (socket) => socket.unref())
+  request.on('error', (error) => {
+    reason = error.message
+  })
+  request.on('close', () => {
+    clearTimeout(silence)
+    onEnd(reason)
+  })
+  request.on('response', (response) => {
+    const type = response.headers['content-type'] ?? ''
+    if (response.statusCode !== 200 || !/^text\/event-stream\s*(;|$)/i.test(type)) {
+      request.destroy(new Error(`the answer was ${response.statusCode} ${type}`))
+    }
+    response.on('error', (error) => {
+      reason = error.message
+    })
+    response.on('data', (piece: Buffer) => {
+      silence.refresh()
+      try {
+        read(piece)
+      } catch (error) {
+        request.destroy(error instanceof Error ? error : new Error('the stream could not be read'))
+      }
+    })
+  })
+  request.end()
+  return () => request.destroy()
+}

@@ -1,0 +1,51 @@
+import { randomUUID } from 'node:crypto'
+import { type Credentials, readBearer } from './bearer.ts'
+import type { AccessClaims } from './claims.ts'
+import { isOwner } from './owner.ts'
+import { internalProblem, type Problem, tokenProblem } from './problem.ts'
+import { TokenError } from './token-error.ts'
+import type { Verifier } from './verifier.ts'
+
+/** A request as every adapter describes it. */
+export interface GuardedRequest extends Credentials {
+  /** The id that the answer already bears, if it is a UUID; another is made where there is none. */
+  readonly requestId?: string | undefined
+}
+
+export type Verdict =
+  | { readonly claims: AccessClaims; readonly problem?: undefined }
+  | { readonly claims?: undefined; readonly problem: Problem }
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
+/**
+ * Judges a request by its token alone. A refusal becomes the answer to send; a fault is thrown.
+ *
+ * Does NOT ask whose data the request is about: that is `admitOwner`.
+ */
+export async function admit(verifier: Verifier, request: GuardedRequest): Promise<Verdict> {
+  try {
+    return { claims: await verifier.verify(readBearer(request)) }
+  } catch (error) {
+    if (!(error instanceof TokenError)) throw error
+    return { problem: tokenProblem(error, contextOf(request)) }
+  }
+}
+
+/**
+ * Judges a request by its token and by the user id in its path. A refusal becomes the answer to send.
+ *
+ * @param parameter what the router found for the user id; anything but text means that the route has no such
+ *   parameter, and nobody is admitted: 500
+ */
+export async function admitOwner(verifier: Verifier, request: GuardedRequest, parameter: unknown): Promise<Verdict> {
+  if (typeof parameter !== 'string') return { problem: internalProblem(contextOf(request)) }
+
+  const verdict = await admit(verifier, request)
+  if (verdict.problem || isOwner({ url: request.url, parameter }, verdict.claims.user_id)) return verdict
+  return { problem: tokenProblem(new TokenError('AUTH_FORBIDDEN'), contextOf(request)) }
+}
+
+function contextOf({ requestId }: GuardedRequest): { requestId: string; now: number } {
+  return { requestId: requestId !== undefined && uuid.test(requestId) ? requestId : randomUUID(), now: Date.now() }
+}

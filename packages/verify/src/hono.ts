@@ -1,0 +1,65 @@
+import type { Context, MiddlewareHandler } from 'hono'
+import { authorizationOf } from './bearer.ts'
+import type { AccessClaims } from './claims.ts'
+import { admit, admitOwner, type GuardedRequest, type Verdict } from './guard.ts'
+import type { Verifier } from './verifier.ts'
+
+/** For `new Hono<{ Variables: LatchkeyVariables }>()`: what the guards set. */
+export interface LatchkeyVariables {
+  claims: AccessClaims
+}
+
+type Env = { Variables: LatchkeyVariables }
+
+/**
+ * Lets a request pass when it bears a valid token, and sets `c.get('claims')`.
+ *
+ * Does NOT compare the path with the token: for `/{user_id}/...` use `authenticateOwner`.
+ */
+export function authenticate(verifier: Verifier): MiddlewareHandler<Env> {
+  return async (context, next) => follow(context, next, await admit(verifier, describe(context)))
+}
+
+/**
+ * Lets a request pass when it bears a valid token and the path's user id is the token's, letter for letter.
+ *
+ * Register it on a path that has the parameter, such as `app.use('/api/:user_id/*', ...)`: Hono shows a middleware
+ * only the parameters of its own path. Where it is missing every request is answered with 500 and goes no further.
+ */
+export function authenticateOwner(verifier: Verifier, { parameter = 'user_id' } = {}): MiddlewareHandler<Env> {
+  return async (context, next) => {
+    const found = context.req.param(parameter)
+    return follow(context, next, await admitOwner(verifier, describe(context), found))
+  }
+}
+
+async function follow(context: Context<Env>, next: () => Promise<void>, { claims, problem }: Verdict) {
+  if (problem) return context.body(JSON.stringify(problem.body), problem.status, problem.headers)
+  context.set('claims', claims)
+  await next()
+  return undefined
+}
+
+/** On Node the request as it came; elsewhere what the runtime made of it. */
+function describe(context: Context<Env>): GuardedRequest {
+  const requestId = context.res.headers.get('x-request-id') ?? undefined
+  const incoming = incomingOf(context.env)
+  if (incoming) return { authorization: authorizationOf(incoming.rawHeaders), url: incoming.url, requestId }
+
+  const { pathname, search } = new URL(context.req.url)
+  return { authorization: splitJoined(context.req.header('authorization')), url: pathname + search, requestId }
+}
+
+/** The Node request that @hono/node-server hands on. */
+function incomingOf(env: unknown): { rawHeaders: string[]; url: string } | undefined {
+  const incoming = typeof env === 'object' && env !== null && 'incoming' in env ? env.incoming : undefined
+  if (typeof incoming !== 'object' || incoming === null) return undefined
+  if (!('rawHeaders' in incoming) || !('url' in incoming)) return undefined
+  const { rawHeaders, url } = incoming
+  return Array.isArray(rawHeaders) && typeof url === 'string' ? { rawHeaders, url } : undefined
+}
+
+/** Fetch joins headers of one name with a comma, which no Bearer token contains. */
+function splitJoined(authorization: string | undefined): string[] {
+  return authorization === undefined ? [] : authorization.split(/,\s*(?=bearer(?:\s|$))/i)
+}

@@ -1,0 +1,138 @@
+import type { ClaimRules, Profile } from './claims.ts'
+import { type Algorithm, algorithms, type KeySet } from './keys.ts'
+import type { RevocationSource } from './revocation-feed.ts'
+
+export interface VerifierOptions {
+  /** Who issues the tokens: compared exactly with `iss`, and the address that keys and revocations come from. */
+  issuer: string
+  /** For shared-secret mode, HS256: at least 32 bytes (of UTF-8, when it is text). */
+  secret?: string | Uint8Array
+  /**
+   * The public keys, or what gives them: asked again every 5 minutes and for an unknown key.
+   * Without `secret` and `keys` they are fetched from `{issuer}/.well-known/jwks.json`.
+   */
+  keys?: KeySet | (() => Promise<KeySet> | KeySet)
+  /** Which algorithms count: ES256, EdDSA and RS256 by default; with a secret HS256 alone. */
+  algorithms?: readonly Algorithm[]
+  /** Who we are: must be in `aud`. Without it, a token that has an `aud` is refused. */
+  audience?: string
+  /** Which claims a token must have: ours by default, or those of RFC 9068 2.2. */
+  profile?: Profile
+  /** How long after `exp` a token still passes: 0 to 300, 0 by default. */
+  clockToleranceSeconds?: number
+  /** `feed` by default: follow the issuer's revocations. `off`: tokens live until `exp`, whatever happens. */
+  revocations?: 'feed' | 'off' | RevocationSource
+  /** How long the feed may be silent before tokens are refused with 503: 30 by default. */
+  maxStalenessSeconds?: number
+  /** Unix milliseconds: the system's clock by default. */
+  now?: () => number
+}
+
+/** The options, checked, with the defaults filled in. */
+export interface VerifierSettings {
+  readonly rules: ClaimRules
+  readonly algorithms: readonly Algorithm[]
+  readonly keys: Uint8Array | KeySet | (() => Promise<KeySet> | KeySet) | undefined
+  readonly revocations: 'feed' | 'off' | RevocationSource
+  readonly maxStalenessSeconds: number
+  readonly now: () => number
+}
+
+const optionNames = new Set<string>([
+  'issuer',
+  'secret',
+  'keys',
+  'algorithms',
+  'audience',
+  'profile',
+  'clockToleranceSeconds',
+  'revocations',
+  'maxStalenessSeconds',
+  'now',
+] satisfies (keyof VerifierOptions)[])
+
+/** The output size of SHA-256 (RFC 7518 3.2). */
+const minSecretBytes = 32
+
+const publicKeyAlgorithms: readonly Algorithm[] = algorithms.filter((name) => name !== 'HS256')
+
+/** @throws {TypeError} which names the option, what it must be and what it is; a secret is not shown */
+export function readOptions(options: VerifierOptions): VerifierSettings {
+  const { audience, profile = 'latchkey', clockToleranceSeconds = 0, maxStalenessSeconds = 30 } = options
+  const { now = Date.now, revocations = 'feed' } = options
+
+  for (const name of Object.keys(options)) demand(optionNames.has(name), `there is no option "${name}"`)
+  demand(
+    audience === undefined || (typeof audience === 'string' && audience !== ''),
+    `audience must be text that is not empty: it is ${shown(audience)}`,
+  )
+  demand(
+    profile === 'latchkey' || profile === 'rfc9068',
+    `profile must be "latchkey" or "rfc9068": it is ${shown(profile)}`,
+  )
+  demand(
+    clockToleranceSeconds >= 0 && clockToleranceSeconds <= 300,
+    `clockToleranceSeconds must be a number from 0 to 300: it is ${shown(clockToleranceSeconds)}`,
+  )
+  demand(
+    maxStalenessSeconds > 0 && maxStalenessSeconds <= 86_400,
+    `maxStalenessSeconds must be a number above 0 and up to 86400: it is ${shown(maxStalenessSeconds)}`,
+  )
+  demand(typeof now === 'function', `now must be a function: it is ${shown(now)}`)
+  demand(
+    revocations === 'feed' || revocations === 'off' || typeof revocations?.isRevoked === 'function',
+    `revocations must be "feed", "off" or have a function isRevoked: it is ${shown(revocations)}`,
+  )
+  return {
+    rules: { issuer: readIssuer(options.issuer), audience, profile, clockToleranceSeconds },
+    algorithms: readAlgorithms(options),
+    keys: readKeys(options),
+    revocations,
+    maxStalenessSeconds,
+    now,
+  }
+}
+
+function readIssuer(issuer: unknown): string {
+  const url = typeof issuer === 'string' && URL.canParse(issuer) ? new URL(issuer) : undefined
+  const isPlain = url && /^https?:$/.test(url.protocol) && !/[?#\s]/.test(String(issuer)) && url.username === ''
+  demand(
+    Boolean(isPlain),
+    `issuer must be an http or https URL without query, fragment or user: it is ${shown(issuer)}`,
+  )
+  return String(issuer)
+}
+
+function readAlgorithms({ algorithms: given, secret }: VerifierOptions): readonly Algorithm[] {
+  const possible: readonly Algorithm[] = secret === undefined ? publicKeyAlgorithms : ['HS256']
+  if (given === undefined) return possible
+  demand(
+    Array.isArray(given) && given.length > 0 && given.every((name) => possible.includes(name)),
+    `algorithms ${secret === undefined ? 'without' : 'with'} a secret must be of ${possible.join(', ')}: they are ${shown(given)}`,
+  )
+  return [...given]
+}
+
+function readKeys({ secret, keys }: VerifierOptions): VerifierSettings['keys'] {
+  if (secret === undefined) {
+    demand(
+      keys === undefined || typeof keys === 'function' || Array.isArray(keys?.keys),
+      `keys must be a JWK set or a function that gives one: it is ${shown(keys)}`,
+    )
+    return keys
+  }
+  demand(keys === undefined, 'secret and keys cannot both be given')
+  demand(typeof secret === 'string' || secret instanceof Uint8Array, 'secret must be text or bytes')
+  const bytes = Buffer.from(secret)
+  demand(bytes.length >= minSecretBytes, `secret must have at least ${minSecretBytes} bytes: it has ${bytes.length}`)
+  return bytes
+}
+
+function demand(holds: boolean, problem: string): asserts holds {
+  if (!holds) throw new TypeError(`Cannot create a verifier: ${problem}`)
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string' || Array.isArray(value)) return JSON.stringify(value)
+  return typeof value === 'object' && value !== null ? 'an object' : String(value)
+}
