@@ -1,0 +1,189 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { dirname, join } from 'node:path'
+import { createVerifier, TokenError } from '@latchkey/verify'
+import { createAuth } from '../auth.ts'
+import type { Config } from '../config/load-config.ts'
+import type { Rate } from '../config/rate.ts'
+import { startHashWorkers } from '../crypto/hash-workers.ts'
+import { type MasterKey, readOrMakeMasterKey } from '../crypto/master-key.ts'
+import { createPasswords } from '../crypto/passwords.ts'
+import { type Seal, sealUnder } from '../crypto/seal.ts'
+import { newId } from '../crypto/secrets.ts'
+import type { Limit } from '../domain/limit.ts'
+import type { Log } from '../domain/log.ts'
+import { followRevocations, type RevocationFeed } from '../flows/follow-revocations.ts'
+import { keepKeys, keySetMaxAgeSeconds } from '../flows/keep-keys.ts'
+import { tallyRefusals } from '../flows/tally-refusals.ts'
+import { createApp } from '../http/app.ts'
+import { createMetrics } from '../http/metrics.ts'
+import { memoryLimit, unlimited } from '../limits/memory-limit.ts'
+import { openDatabase } from '../storage/open-store.ts'
+import { readBlockList } from './block-list.ts'
+
+/** The whole house, put together. */
+export type House = ReturnType<typeof assemble>
+
+type Surroundings = { log: Log; now?: () => number }
+
+/**
+ * Puts the parts together by a configuration. Nothing is opened, made or connected before it is first needed, but for
+ * the block list, which is read here.
+ *
+ * @throws {Error} where the block list cannot be read
+ */
+export function assemble(config: Config, { log, now = Date.now }: Surroundings) {
+  const database = openDatabase(config.DATABASE_URL)
+  const { store } = database
+  const workers = startHashWorkers()
+  const masterKey = masterKeyReader(config)
+  const keys = keepKeys({
+    store,
+    seal: lazySeal(() => masterKey().bytes),
+    algorithm: config.JWT_ALGORITHM,
+    accessTokenSeconds: config.ACCESS_TOKEN_TTL,
+    now,
+  })
+  const secret = config.JWT_SECRET === undefined ? undefined : Buffer.from(config.JWT_SECRET, 'utf8')
+  const revocations = followRevocations({ store, log, now })
+  const refusals = tallyRefusals({ store, log, now, newId })
+  const limits = {
+    loginPerAddress: limitOf('login', config.RATE_LIMIT_LOGIN),
+    signupPerAddress: limitOf('signup', config.RATE_LIMIT_SIGNUP),
+    loginPerAccount: limitOf('account', config.RATE_LIMIT_ACCOUNT),
+    requestPerAddress: limitOf('global', config.RATE_LIMIT_GLOBAL),
+  }
+  const auth = createAuth({
+    store,
+    passwords: createPasswords(workers, config.BCRYPT_COST),
+    limits,
+    policy: {
+      name: config.PASSWORD_POLICY,
+      isCommon: readBlockList(config.PASSWORD_BLOCKLIST),
+      contextWords: ['latchkey', ...hostWords(config.PUBLIC_URL), ...config.PASSWORD_CONTEXT_WORDS],
+    },
+    log,
+    currentSigner: async () => (secret ? { secret } : { key: await keys.current() }),
+    announceRevocations: revocations.catchUp,
+    now,
+    newId,
+    issuer: config.PUBLIC_URL,
+    audience: config.JWT_AUDIENCE,
+    lifetimes: {
+      accessTokenSeconds: config.ACCESS_TOKEN_TTL,
+      refreshTokenSeconds: config.REFRESH_TOKEN_TTL,
+      sessionSeconds: config.SESSION_TTL,
+      reuseGraceSeconds: config.REFRESH_REUSE_GRACE,
+    },
+  })
+  const verifier = createVerifier({
+    issuer: config.PUBLIC_URL,
+    ...(secret ? { secret } : { keys: keys.publicKeys }),
+    ...(config.JWT_AUDIENCE === undefined ? {} : { audience: config.JWT_AUDIENCE }),
+    revocations: { isRevoked: revocations.isRevoked, assertFresh: () => askedFresh(revocations) },
+    now,
+  })
+
+  async function assertReady(): Promise<void> {
+    await database.assertReady()
+    if (!secret) await keys.current()
+  }
+
+  const metrics = createMetrics({ hashLoad: workers.load })
+  const app = createApp({
+    auth,
+    verifier,
+    revocations,
+    refusals,
+    limits,
+    metrics,
+    log,
+    publicKeys: async () => (secret ? { keys: [] } : keys.publicKeys()),
+    assertReady,
+    now,
+    newId,
+    settings: {
+      publicUrl: config.PUBLIC_URL,
+      corsOrigins: config.CORS_ORIGINS,
+      trustedProxies: config.TRUSTED_PROXIES,
+      keySetMaxAgeSeconds,
+      servesDocs: config.DOCS === 'on',
+      servesMetrics: servesMetrics(config),
+    },
+  })
+
+  return {
+    app,
+    auth,
+    verifier,
+    keys,
+    metrics,
+    migrations: database.migrations,
+    assertMigrated: database.assertReady,
+    revocations,
+    refusals,
+    masterKey,
+    assertReady,
+    /** Ends streams, writes what is pending, and lets go of threads and files. */
+    close: async () => {
+      revocations.close()
+      await refusals.close()
+      await workers.close()
+      await database.close()
+    },
+  }
+}
+
+/** A database that cannot be asked leaves the verifier without proof: it then refuses, as one does elsewhere. */
+async function askedFresh(revocations: RevocationFeed): Promise<void> {
+  try {
+    await revocations.assertFresh()
+  } catch (cause) {
+    throw new TokenError('REVOCATIONS_STALE', { cause })
+  }
+}
+
+function limitOf(name: string, rate: Rate | 'off'): Limit {
+  return rate === 'off' ? unlimited : memoryLimit(name, rate)
+}
+
+/** Where the master key of a database is kept; undefined for a database in memory. */
+export function masterKeyPath({ DATABASE_URL }: Config): string | undefined {
+  const path = DATABASE_URL.replace(/^sqlite:/, '')
+  return path === ':memory:' ? undefined : join(dirname(path), 'master.key')
+}
+
+function masterKeyReader(config: Config): () => MasterKey {
+  let known: MasterKey | undefined
+  return () => {
+    known ??= readMasterKey(config)
+    return known
+  }
+}
+
+function readMasterKey(config: Config): MasterKey {
+  if (config.MASTER_KEY) return { bytes: config.MASTER_KEY, isNew: false }
+  const path = masterKeyPath(config)
+  if (path === undefined) return { bytes: randomBytes(32), isNew: false }
+  mkdirSync(dirname(path), { recursive: true })
+  return readOrMakeMasterKey(path)
+}
+
+function lazySeal(keyMaterial: () => Uint8Array): Seal {
+  const seal = () => sealUnder(keyMaterial(), 'signing keys')
+  return { close: (plain) => seal().close(plain), open: (sealed) => seal().open(sealed) }
+}
+
+/** The host that issues, whole and by its telling labels. */
+function hostWords(publicUrl: string): string[] {
+  const { hostname } = new URL(publicUrl)
+  if (isIP(hostname.replace(/^\[|\]$/g, ''))) return []
+  return [hostname, ...hostname.split('.').filter((label) => label.length > 3)]
+}
+
+/** `auto` shows metrics where nobody but this machine can ask. */
+function servesMetrics({ METRICS, HOST }: Config): boolean {
+  if (METRICS === 'auto') return HOST === 'localhost' || HOST === '::1' || /^127\./.test(HOST)
+  return METRICS === 'public'
+}

@@ -1,0 +1,103 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { ConfigError } from '../config/load-config.ts'
+import { Refusal } from '../domain/refusal.ts'
+import { exitCodes, type Output, show, UsageError } from './command.ts'
+import { init, newSecret } from './init.ts'
+import { keys } from './keys.ts'
+import { migrateStatus, migrateUp } from './migrate.ts'
+import { serve } from './serve.ts'
+import { users } from './users.ts'
+
+const help = `latchkey COMMAND [--json]
+
+  serve                     run the server (migrates the database first)
+  migrate                   bring the database up to this program
+  migrate status            tell which migrations the database has
+  init                      write .env with a fresh secret, never over an existing one
+  secret                    print a good JWT_SECRET
+  users list                list every account
+  users show EMAIL|ID       show one
+  users create EMAIL        make one; the password comes from a prompt or standard input
+  users disable EMAIL|ID    disable one, and end its sessions
+  users enable EMAIL|ID     enable one again
+  keys list                 list the published signing keys
+  keys rotate               make a new one; it signs when every verifier has had time to fetch it
+
+Settings come from the environment and from .env: docs/configuration.md lists them.
+Ends with 0 when done, 1 when something failed, 2 for a wrong command line or
+configuration, 3 when the rules said no.
+`
+
+async function run(output: Output, [command, ...rest]: string[]): Promise<void> {
+  if (command === 'serve' && rest.length === 0) return serve()
+  if (command === 'migrate' && rest.length === 0) return migrateUp(output)
+  if (command === 'migrate' && rest.length === 1 && rest[0] === 'status') return migrateStatus(output)
+  if (command === 'init' && rest.length === 0) return init(output)
+  if (command === 'secret' && rest.length === 0) return printSecret(output)
+  if (command === 'users') return users(output, rest)
+  if (command === 'keys') return keys(output, rest)
+  throw new UsageError(command === undefined ? 'a command is missing' : `there is no command "${command}" with these words`)
+}
+
+function printSecret(output: Output): void {
+  const secret = newSecret()
+  show(output, { secret }, secret)
+}
+
+function version(): string {
+  return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version
+}
+
+/** Says what went wrong, in one line or one JSON document, and answers how the process ends. */
+function explain(error: unknown, asJson: boolean): number {
+  const { exitCode, code, lines, details } = diagnosis(error)
+  const text = asJson ? JSON.stringify({ error: { code, message: lines[0], details } }) : lines.join('\n')
+  process.stderr.write(`${text}\n`)
+  return exitCode
+}
+
+function diagnosis(error: unknown) {
+  if (error instanceof ConfigError) {
+    return { exitCode: exitCodes.usage, code: 'CONFIGURATION', lines: [error.message], details: error.problems }
+  }
+  if (error instanceof UsageError || isParseError(error)) {
+    const lines = [`latchkey: ${(error as Error).message}`, 'latchkey --help lists the commands']
+    return { exitCode: exitCodes.usage, code: 'USAGE', lines, details: null }
+  }
+  if (error instanceof Refusal) {
+    const details = error.details?.map(({ issue }) => issue) ?? []
+    const lines = [`latchkey: ${[error.message, ...details].join(': ')}`]
+    return { exitCode: exitCodes.refused, code: error.code, lines, details: error.details ?? null }
+  }
+  return { exitCode: exitCodes.failed, code: 'FAILED', lines: [`latchkey: ${chainOf(error).join(': ')}`], details: null }
+}
+
+function isParseError(error: unknown): boolean {
+  return error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
+}
+
+function chainOf(error: unknown): string[] {
+  if (!(error instanceof Error)) return [String(error)]
+  return error.cause === undefined ? [error.message] : [error.message, ...chainOf(error.cause)]
+}
+
+async function main(): Promise<number> {
+  const asJson = process.argv.includes('--json')
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' }, version: { type: 'boolean' } },
+    })
+    const output: Output = { asJson, print: (text) => process.stdout.write(`${text}\n`) }
+    if (values.version) output.print(version())
+    else if (values.help) process.stdout.write(help)
+    else await run(output, positionals)
+    return exitCodes.ok
+  } catch (error) {
+    return explain(error, asJson)
+  }
+}
+
+process.exitCode = await main()

@@ -1,0 +1,114 @@
+import { existsSync } from 'node:fs'
+import type { Server } from 'node:http'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { type Config, loadConfig } from '../config/load-config.ts'
+import { createNodeServer } from '../http/node-listener.ts'
+import { assemble, type House, masterKeyPath } from './assemble.ts'
+import { readConfig } from './environment.ts'
+import { createLog } from './log.ts'
+
+/** Longer than any request may take; what then still runs is cut off. */
+const drainMilliseconds = 20_000
+
+/**
+ * Runs the server until SIGTERM or SIGINT: migrates, listens, and in the end answers what it has and leaves nothing open.
+ * @throws {Error} where it cannot start
+ */
+export async function serve(): Promise<void> {
+  const config = await withPort(readConfig())
+  const log = createLog(config.LOG_LEVEL)
+  const isNewDatabase = !existsSync(config.DATABASE_URL.replace(/^sqlite:/, ''))
+  const house = assemble(config, { log })
+
+  const migrated = await house.migrations.up()
+  await house.assertReady()
+  await house.revocations.catchUp()
+  const server = createNodeServer((request, environment) => house.app.fetch(request, environment))
+  await listen(server, { host: config.HOST, port: config.PORT })
+  const metricsServer = await serveMetrics(config, house)
+
+  announce(config, house, { isNewDatabase, migrated })
+  log.info({ url: listeningUrl(config), issuer: config.PUBLIC_URL, migrated }, 'Listening')
+  await untilAskedToStop()
+
+  log.info({}, 'Stopping')
+  metricsServer?.close()
+  house.revocations.close()
+  await drain(server)
+  await house.close()
+  log.info({}, 'Stopped')
+}
+
+/** The issuer must be known before anything listens, so a free port is looked for first. */
+async function withPort(config: Config): Promise<Config> {
+  if (config.PORT !== 0) return config
+  const probe = createServer()
+  await new Promise<void>((done, fail) => probe.once('error', fail).listen(0, config.HOST, done))
+  const { port } = probe.address() as AddressInfo
+  await new Promise((done) => probe.close(done))
+  const usesDefault = config.PUBLIC_URL === loadConfig({ PORT: '0' }).PUBLIC_URL
+  return { ...config, PORT: port, PUBLIC_URL: usesDefault ? `http://localhost:${port}` : config.PUBLIC_URL }
+}
+
+function listen(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
+  return new Promise((done, fail) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const reason = cause.code === 'EADDRINUSE' ? 'another program listens there' : cause.message
+      fail(new Error(`Cannot listen on HOST ${host}, PORT ${port}: ${reason}`, { cause }))
+    })
+    server.listen(port, host, done)
+  })
+}
+
+async function serveMetrics(config: Config, { metrics }: House): Promise<Server | undefined> {
+  if (typeof config.METRICS === 'string') return undefined
+  const server = createNodeServer(async (request) => {
+    const isAsked = new URL(request.url).pathname === '/metrics'
+    return isAsked
+      ? new Response(await metrics.render(), { headers: { 'content-type': metrics.contentType } })
+      : new Response(null, { status: 404 })
+  })
+  await listen(server, { host: '127.0.0.1', port: config.METRICS.port })
+  return server
+}
+
+function listeningUrl({ HOST, PORT }: Config): string {
+  return `http://${HOST.includes(':') ? `[${HOST}]` : HOST}:${PORT}`
+}
+
+/** For the person at the terminal; the log has its own line. */
+function announce(
+  config: Config,
+  house: House,
+  { isNewDatabase, migrated }: { isNewDatabase: boolean; migrated: string[] },
+): void {
+  const url = listeningUrl(config)
+  const path = config.DATABASE_URL.replace(/^sqlite:/, '')
+  const keyPath = masterKeyPath(config)
+  const madeKey = config.JWT_SECRET === undefined && !config.MASTER_KEY && house.masterKey().isNew
+  const lines = [
+    `Latchkey listens on ${url}`,
+    ...(config.DOCS === 'on' ? [`  API reference  ${url}/docs`] : []),
+    `  Issuer         ${config.PUBLIC_URL} (${config.JWT_SECRET === undefined ? config.JWT_ALGORITHM : 'HS256, shared secret'})`,
+    `  Database       ${path}${isNewDatabase ? ' (made now)' : migrated.length > 0 ? ' (migrated now)' : ''}`,
+    ...(madeKey ? [`  Master key     ${keyPath} (made now: back it up apart from the database)`] : []),
+  ]
+  process.stderr.write(`${lines.join('\n')}\n`)
+}
+
+function untilAskedToStop(): Promise<void> {
+  return new Promise((done) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => done())
+  })
+}
+
+/** Accepts no more, lets what was accepted be answered, then closes every connection. */
+async function drain(server: Server): Promise<void> {
+  const closed = new Promise((done) => server.close(done))
+  const idle = setInterval(() => server.closeIdleConnections(), 50)
+  const force = setTimeout(() => server.closeAllConnections(), drainMilliseconds)
+  await closed
+  clearInterval(idle)
+  clearTimeout(force)
+}

@@ -1,0 +1,85 @@
+import { newId } from '../crypto/secrets.ts'
+import type { Origin } from '../domain/origin.ts'
+import type { UserRecord } from '../flows/manage-users.ts'
+import { assemble, type House } from './assemble.ts'
+import { type Output, show, UsageError } from './command.ts'
+import { readConfig } from './environment.ts'
+import { createLog } from './log.ts'
+import { readPassword } from './read-password.ts'
+
+const pageSize = 500
+
+/** The work of `latchkey users`, on the same database as a server that may run beside it. */
+export async function users(output: Output, [action = '', target, ...rest]: string[]): Promise<void> {
+  const run = actions[action]
+  if (!run || rest.length > 0 || (action !== 'list' && !target) || (action === 'list' && target)) {
+    throw new UsageError('users list | show EMAIL | create EMAIL | disable EMAIL | enable EMAIL')
+  }
+
+  const config = readConfig()
+  const house = assemble(config, { log: createLog('error') })
+  try {
+    await house.assertMigrated()
+    await run(house, output, target ?? '')
+  } finally {
+    await house.close()
+  }
+}
+
+type Action = (house: House, output: Output, target: string) => Promise<void>
+
+const actions: Record<string, Action> = {
+  list: async ({ auth }, output) => {
+    const found: UserRecord[] = []
+    for (;;) {
+      const page = await auth.listUsers({ afterEmail: found.at(-1)?.email, limit: pageSize })
+      found.push(...page)
+      if (page.length < pageSize) break
+    }
+    show(output, { users: found.map(toJson) }, found.length > 0 ? found.map(toLine).join('\n') : 'No users')
+  },
+
+  show: async ({ auth }, output, target) => {
+    const user = await auth.showUser(target)
+    show(output, toJson(user), toLine(user))
+  },
+
+  create: async ({ auth }, output, email) => {
+    const user = await auth.createUser({ email, password: await readPassword(), origin: operator() })
+    show(output, toJson(user), `Created ${toLine(user)}`)
+  },
+
+  disable: (house, output, target) => setActive(house, output, { target, isActive: false }),
+  enable: (house, output, target) => setActive(house, output, { target, isActive: true }),
+}
+
+async function setActive(
+  { auth }: House,
+  output: Output,
+  { target, isActive }: { target: string; isActive: boolean },
+): Promise<void> {
+  const isChanged = await auth.setUserActive({ emailOrId: target, isActive, origin: operator() })
+  const user = await auth.showUser(target)
+  const state = isActive ? 'enabled' : 'disabled, and every session ended'
+  show(output, { ...toJson(user), changed: isChanged }, `${user.email} is ${isChanged ? 'now' : 'already'} ${state}`)
+}
+
+/** Deeds at the command line have no address: they are told apart in the audit log by this one. */
+function operator(): Origin {
+  return { address: 'local', network: 'local', userAgent: 'latchkey command line', requestId: newId() }
+}
+
+function toJson(user: UserRecord) {
+  return {
+    user_id: user.id,
+    email: user.email,
+    created_at: new Date(user.createdAt).toISOString(),
+    last_login: user.lastLoginAt === undefined ? null : new Date(user.lastLoginAt).toISOString(),
+    is_active: user.isActive,
+  }
+}
+
+function toLine(user: UserRecord): string {
+  const { user_id, email, created_at, last_login, is_active } = toJson(user)
+  return [user_id, email, is_active ? 'active' : 'disabled', `created ${created_at}`, `last login ${last_login ?? 'never'}`].join('  ')
+}

@@ -1,0 +1,140 @@
+import { Hono } from 'hono'
+import { cors } from 'hono/cors'
+import { matchedRoutes } from 'hono/route'
+import type { EventType } from '../domain/audit-event.ts'
+import { Refusal, type RefusalCode } from '../domain/refusal.ts'
+import type { HttpContext, HttpDeps, HttpEnv, HttpSettings } from './context.ts'
+import { contractOf } from './contract.ts'
+import type { Endpoint } from './endpoint.ts'
+import { baseHeaders, transportSecurity } from './headers.ts'
+import { arrivalReader } from './origin.ts'
+import { isRefusal, problemOf, refusalOf } from './problem.ts'
+import { assertUnambiguous } from './raw-request.ts'
+import { accountEndpoints } from './routes/account.ts'
+import { docsEndpoints } from './routes/docs.ts'
+import { healthEndpoints, metricsEndpoint } from './routes/operations.ts'
+import { revocationEndpoints } from './routes/revocations.ts'
+import { sessionEndpoints } from './routes/sessions.ts'
+import { wellKnownEndpoints } from './routes/well-known.ts'
+
+/** The whole front of the house as one `fetch` handler. */
+export function createApp(deps: HttpDeps): Hono<HttpEnv> {
+  const { settings } = deps
+  const documented = endpointsOf(settings)
+  const endpoints = [...documented, ...docsOf(documented, settings)]
+  const app = new Hono<HttpEnv>()
+
+  app.use(observe(deps))
+  if (settings.corsOrigins.length > 0) app.use('/api/*', allowOrigins(settings))
+  app.use(async (c, next) => {
+    assertUnambiguous(c)
+    await deps.limits.requestPerAddress.spend(c.get('origin').network)
+    await next()
+  })
+
+  for (const { route, handle } of endpoints) app.on(route.method, route.path, (c) => handle(c, deps))
+  app.notFound((c) => refuse(c, deps, missing(c, endpoints)))
+  app.onError((error, c) => refuse(c, deps, error))
+  return app
+}
+
+/** Every endpoint that the contract tells of. */
+export function endpointsOf({ servesMetrics }: Pick<HttpSettings, 'servesMetrics'>): Endpoint[] {
+  return [
+    ...sessionEndpoints,
+    ...accountEndpoints,
+    ...wellKnownEndpoints,
+    ...revocationEndpoints(),
+    ...healthEndpoints,
+    ...(servesMetrics ? [metricsEndpoint] : []),
+  ]
+}
+
+function docsOf(documented: readonly Endpoint[], { servesDocs, publicUrl }: HttpSettings): Endpoint[] {
+  if (!servesDocs) return []
+  const contract = contractOf(documented, publicUrl)
+  const openapi: Endpoint = {
+    route: { method: 'get', path: '/openapi.json', hide: true, responses: {} },
+    handle: (c) => c.json(contract, 200),
+  }
+  return [openapi, ...docsEndpoints]
+}
+
+/** Gives each request its id and origin, each answer its headers, and the log and the metrics a line of both. */
+function observe(deps: HttpDeps) {
+  const readArrival = arrivalReader(deps.settings)
+
+  return async (c: HttpContext, next: () => Promise<void>) => {
+    const startedAt = performance.now()
+    const { origin, isSecure } = readArrival(c, deps.newId())
+    c.set('origin', origin)
+    c.set('isSecure', isSecure)
+    c.header('X-Request-Id', origin.requestId)
+    for (const [name, value] of Object.entries(baseHeaders)) c.header(name, value)
+    if (isSecure) c.header('Strict-Transport-Security', transportSecurity)
+
+    await next()
+
+    const seconds = (performance.now() - startedAt) / 1000
+    const { method, path } = c.req
+    const { status } = c.res
+    deps.metrics.observe({ method: knownMethod(method), route: routeOf(c), status, seconds })
+    const fields = { request_id: origin.requestId, method, path, status, address: origin.address, seconds }
+    deps.log.info(fields, 'Request answered')
+  }
+}
+
+/** The pattern that answered, never the path: labels must be few. */
+function routeOf(c: HttpContext): string {
+  const route = matchedRoutes(c).findLast(({ path }) => !path.endsWith('*'))
+  return route?.path ?? 'none'
+}
+
+function knownMethod(method: string): string {
+  return ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'].includes(method) ? method : 'other'
+}
+
+/** Exact origins only; with credentials, since the cookies are ours to read and `SameSite=Strict` to send. */
+function allowOrigins({ corsOrigins }: HttpSettings) {
+  return cors({
+    origin: [...corsOrigins],
+    credentials: true,
+    allowMethods: ['GET', 'POST', 'DELETE'],
+    allowHeaders: ['Authorization', 'Content-Type'],
+    exposeHeaders: ['X-Request-Id', 'Retry-After', 'RateLimit', 'RateLimit-Policy'],
+    maxAge: 600,
+  })
+}
+
+/** A path that is there under other methods says which (RFC 9110, section 15.5.6). */
+function missing(c: HttpContext, endpoints: readonly Endpoint[]): Refusal {
+  const methods = endpoints.filter(({ route }) => route.path === c.req.path).map(({ route }) => route.method.toUpperCase())
+  if (methods.length === 0) return new Refusal('NOT_FOUND')
+  const allowed = methods.includes('GET') ? [...methods, 'HEAD'] : methods
+  c.header('Allow', allowed.join(', '))
+  return new Refusal('METHOD_NOT_ALLOWED')
+}
+
+/** Kinds of refusal that anybody can cause at will and an operator wants to see; token refusals are counted where they arise. */
+const counted: Partial<Record<RefusalCode, EventType>> = {
+  RATE_LIMIT_EXCEEDED: 'rate_limited',
+  PAYLOAD_TOO_LARGE: 'request_refused',
+  AUTH_REFRESH_INVALID: 'refresh_failed',
+  AUTH_FORBIDDEN: 'access_denied',
+}
+
+/** Everything that was thrown ends here, and leaves in one shape. */
+function refuse(c: HttpContext, { log, now, refusals }: HttpDeps, thrown: unknown): Response {
+  const origin = c.get('origin')
+  if (!isRefusal(thrown)) log.error({ request_id: origin.requestId, error: thrown }, 'Request failed')
+
+  const refusal = refusalOf(thrown)
+  const type = counted[refusal.code]
+  if (type) refusals.count(origin, { type, failureReason: refusal.quota?.name ?? refusal.code })
+
+  const { status, headers, body } = problemOf(refusal.code === 'INTERNAL_ERROR' ? thrown : refusal, {
+    requestId: origin.requestId,
+    now: now(),
+  })
+  return c.body(body, status, headers)
+}

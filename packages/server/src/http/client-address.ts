@@ -1,0 +1,92 @@
+import ipaddr from 'ipaddr.js'
+
+/** An address range as ipaddr.js reads it. */
+type Range = [ipaddr.IPv4 | ipaddr.IPv6, number]
+
+/** What a request says of the way that it came. */
+export type Hops = {
+  /** The address at the other end of the socket; undefined where there is none. */
+  peer: string | undefined
+  xForwardedFor: string | undefined
+  forwarded: string | undefined
+}
+
+/** The longest chain that is read: a header is at most 16 KiB anyway, and honest ones have a handful of hops. */
+const maxHops = 64
+const unknownAddress = 'unknown'
+
+/**
+ * The one spelling of an address: IPv4 dotted, also where it came mapped into IPv6 (`::ffff:1.2.3.4`); IPv6 as
+ * RFC 5952 writes it, without a zone. `undefined` where the text is no address.
+ */
+export function canonicalAddress(text: string): string | undefined {
+  if (text.length > 64) return undefined
+  const bare = text.replace(/%[^%\]]*$/, '')
+  if (!ipaddr.IPv4.isValidFourPartDecimal(bare) && !ipaddr.IPv6.isValid(bare)) return undefined
+  const address = ipaddr.process(bare)
+  return address instanceof ipaddr.IPv6 ? address.toRFC5952String() : address.toString()
+}
+
+/** By what limits count a client: an IPv4 address, or the /64 of an IPv6 one, which is what one customer is given. */
+export function networkOf(canonical: string): string {
+  if (!ipaddr.IPv6.isValid(canonical)) return canonical
+  const address = ipaddr.IPv6.parse(canonical)
+  return `${new ipaddr.IPv6([...address.parts.slice(0, 4), 0, 0, 0, 0]).toRFC5952String()}/64`
+}
+
+/** Reads the trusted ranges of the settings once. They were checked there. */
+export function readRanges(texts: readonly string[]): Range[] {
+  return texts.map((text) => {
+    const [address, bits] = ipaddr.parseCIDR(text)
+    const isMapped = address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress() && bits >= 96
+    return isMapped ? [address.toIPv4Address(), bits - 96] : [address, bits]
+  })
+}
+
+/** Says whether an address lies in one of the ranges. */
+export function isWithin(canonical: string, ranges: readonly Range[]): boolean {
+  if (!ipaddr.isValid(canonical)) return false
+  const address = ipaddr.parse(canonical)
+  return ranges.some(([network, bits]) => network.kind() === address.kind() && address.match(network, bits))
+}
+
+/**
+ * Who sent a request: the other end of the socket, or, where that is a trusted proxy, the last hop that no trusted
+ * proxy vouches for, read from the right. What stands left of it anybody can write.
+ *
+ * `X-Forwarded-For` is read where there is one, else `Forwarded` (RFC 7239): a proxy that sets one must drop the other.
+ * A hop that is no address ends the reading at the proxy that reported it.
+ */
+export function clientAddress(hops: Hops, trusted: readonly Range[]): string {
+  let client = canonicalAddress(hops.peer ?? '') ?? unknownAddress
+  const reported = hops.xForwardedFor === undefined ? forwardedHops(hops.forwarded) : xForwardedHops(hops.xForwardedFor)
+  for (const hop of reported.reverse().slice(0, maxHops)) {
+    if (!isWithin(client, trusted)) return client
+    const address = addressOfHop(hop)
+    if (!address) return client
+    client = address
+  }
+  return client
+}
+
+function xForwardedHops(header: string): string[] {
+  return header.split(',').map((hop) => hop.trim())
+}
+
+/** The `for` of each element. Elements are separated by commas outside quotes (RFC 7239, section 4). */
+function forwardedHops(header: string | undefined): string[] {
+  if (!header) return []
+  const elements = header.match(/(?:[^",]|"(?:[^"\\]|\\.)*")+/g) ?? []
+  return elements.map((element) => {
+    const pairs = element.match(/(?:[^";]|"(?:[^"\\]|\\.)*")+/g) ?? []
+    const value = pairs.map((pair) => /^\s*for\s*=\s*(.*?)\s*$/i.exec(pair)?.[1]).find((found) => found !== undefined)
+    return (value ?? '').replace(/^"(.*)"$/, '$1')
+  })
+}
+
+/** `1.2.3.4`, `1.2.3.4:5678`, `2001:db8::1` or `[2001:db8::1]:5678`. */
+function addressOfHop(hop: string): string | undefined {
+  const bracketed = /^\[([^\]]+)\](?::[0-9]{1,5})?$/.exec(hop)?.[1]
+  const withPort = /^([0-9.]+):[0-9]{1,5}$/.exec(hop)?.[1]
+  return canonicalAddress(bracketed ?? withPort ?? hop)
+}

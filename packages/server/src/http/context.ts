@@ -1,0 +1,45 @@
+import type { IncomingMessage } from 'node:http'
+import type { AccessClaims, Verifier } from '@latchkey/verify'
+import type { Context } from 'hono'
+import type { Auth } from '../auth.ts'
+import type { Limits } from '../domain/limit.ts'
+import type { Log } from '../domain/log.ts'
+import type { Origin } from '../domain/origin.ts'
+import type { RevocationFeed } from '../flows/follow-revocations.ts'
+import type { RefusalTally } from '../flows/tally-refusals.ts'
+import type { Metrics } from './metrics.ts'
+
+/** What the front of the house is given. */
+export type HttpDeps = {
+  auth: Auth
+  verifier: Verifier
+  revocations: RevocationFeed
+  refusals: RefusalTally
+  limits: Pick<Limits, 'requestPerAddress'>
+  metrics: Metrics
+  log: Log
+  publicKeys(): Promise<{ keys: Readonly<Record<string, unknown>>[] }>
+  /** @throws {Error} where requests cannot be served now */
+  assertReady(): Promise<void>
+  now(): number
+  newId(): string
+  settings: HttpSettings
+}
+
+export type HttpSettings = {
+  publicUrl: string
+  corsOrigins: readonly string[]
+  trustedProxies: readonly string[]
+  keySetMaxAgeSeconds: number
+  servesDocs: boolean
+  servesMetrics: boolean
+}
+
+/** What the platform tells of a request: Node's own objects, or at least an address. */
+export type Bindings = { incoming?: IncomingMessage; remoteAddress?: string }
+
+export type Variables = { origin: Origin; isSecure: boolean; claims: AccessClaims }
+
+export type HttpEnv = { Bindings: Bindings; Variables: Variables }
+
+export type HttpContext = Context<HttpEnv>

@@ -1,0 +1,73 @@
+import type { RouteConfig } from '@hono/zod-openapi'
+import { z } from '@hono/zod-openapi'
+import { type RefusalCode, refusals } from '../domain/refusal.ts'
+import type { HttpContext, HttpDeps } from './context.ts'
+
+/** One method of one path: its line in the contract, and what answers it. */
+export type Endpoint = {
+  route: RouteConfig
+  handle(c: HttpContext, deps: HttpDeps): Response | Promise<Response>
+}
+
+export const problemSchema = z
+  .object({
+    error: z.object({
+      code: z.enum(Object.keys(refusals) as [RefusalCode, ...RefusalCode[]]),
+      message: z.string(),
+      details: z.array(z.object({ field: z.string(), issue: z.string() })).nullable(),
+    }),
+    meta: z.object({ timestamp: z.iso.datetime(), request_id: z.uuid() }),
+  })
+  .openapi('Error')
+
+const requestIdHeader = { 'X-Request-Id': { description: 'Id of the request, in logs too', schema: { type: 'string' as const, format: 'uuid' } } }
+const waitHeaders = {
+  'Retry-After': { description: 'Seconds to wait', schema: { type: 'integer' as const, minimum: 1 } },
+}
+const quotaHeaders = {
+  RateLimit: { description: 'What is left, and when it resets', schema: { type: 'string' as const } },
+  'RateLimit-Policy': { description: 'The limit and its window in seconds', schema: { type: 'string' as const } },
+}
+
+const refusalText: Record<number, string> = {
+  400: 'Invalid input',
+  401: 'Not authenticated',
+  403: 'Access denied',
+  404: 'Not found',
+  409: 'Email already registered',
+  413: 'Request body too large',
+  415: 'Not JSON',
+  429: 'Too many requests',
+  503: 'Service busy or not ready',
+}
+
+/** The error answers of a route, for its place in the contract. */
+export function failures(...statuses: number[]) {
+  return Object.fromEntries(
+    statuses.map((status) => [
+      status,
+      {
+        description: refusalText[status] ?? 'Error',
+        headers: {
+          ...requestIdHeader,
+          ...(status === 429 || status === 503 ? waitHeaders : {}),
+          ...(status === 429 ? quotaHeaders : {}),
+        },
+        content: { 'application/json': { schema: problemSchema } },
+      },
+    ]),
+  )
+}
+
+/** An answer in JSON, for its place in the contract. */
+export function success(description: string, schema: z.ZodType) {
+  return { description, headers: requestIdHeader, content: { 'application/json': { schema } } }
+}
+
+/** A request body in JSON, for its place in the contract. */
+export function jsonBody(schema: z.ZodType, { required = true } = {}) {
+  return { body: { required, content: { 'application/json': { schema } } } }
+}
+
+/** Either of these opens a route. */
+export const signedIn = [{ bearer: [] }, { cookie: [] }]

@@ -1,0 +1,86 @@
+import { randomUUID } from 'node:crypto'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
+import { Refusal, type RefusalCode } from '../domain/refusal.ts'
+import { baseHeaders } from './headers.ts'
+import { problemOf } from './problem.ts'
+
+type Fetch = (request: Request, environment: object) => Response | Promise<Response>
+
+export type NodeListener = (incoming: IncomingMessage, outgoing: ServerResponse) => void
+
+const headersTimeoutMilliseconds = 10_000
+const requestTimeoutMilliseconds = 15_000
+/** Two kilobytes are common, eight much; a token takes one. */
+const maxHeaderBytes = 16 * 1024
+const maxHeaders = 100
+const maxConnections = 10_000
+
+/**
+ * Makes a listener for `node:http` of a `fetch` handler. What cannot be told as a `Request` (a host name that is none,
+ * a target that is no path) is refused here, in the one error shape.
+ */
+export function nodeListener(fetch: Fetch): NodeListener {
+  const listener = getRequestListener(fetch, {
+    overrideGlobalObjects: false,
+    errorHandler: () => problemResponse('VALIDATION_ERROR'),
+  })
+  return (incoming, outgoing) => {
+    void listener(incoming, outgoing)
+  }
+}
+
+/** A server with the limits of a public one. What is no HTTP is refused in the one error shape too. */
+export function createNodeServer(fetch: Fetch): Server {
+  const server = createServer(
+    {
+      headersTimeout: headersTimeoutMilliseconds,
+      requestTimeout: requestTimeoutMilliseconds,
+      connectionsCheckingInterval: 1000,
+      maxHeaderSize: maxHeaderBytes,
+      requireHostHeader: true,
+    },
+    nodeListener(fetch),
+  )
+  server.maxHeadersCount = maxHeaders
+  server.maxConnections = maxConnections
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuseBytes(error, socket))
+  server.on('checkExpectation', (_, outgoing: ServerResponse) => refuseExpectation(outgoing))
+  server.on('connect', (_, socket: Socket) => endWith(socket, 'METHOD_NOT_ALLOWED'))
+  return server
+}
+
+const codeOfClientError: Record<string, RefusalCode> = {
+  HPE_HEADER_OVERFLOW: 'HEADERS_TOO_LARGE',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 'PAYLOAD_TOO_LARGE',
+  ERR_HTTP_REQUEST_TIMEOUT: 'REQUEST_TIMEOUT',
+}
+
+function refuseBytes(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy()
+  else endWith(socket, codeOfClientError[error.code ?? ''] ?? 'VALIDATION_ERROR')
+}
+
+function endWith(socket: Socket, code: RefusalCode): void {
+  const { status, headers, body } = problem(code)
+  const lines = Object.entries({ ...headers, 'content-length': Buffer.byteLength(body), connection: 'close' })
+  const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+  socket.end(`HTTP/1.1 ${status} Refused\r\n${head}\r\n${body}`)
+}
+
+function refuseExpectation(outgoing: ServerResponse): void {
+  const { status, headers, body } = problem('EXPECTATION_FAILED')
+  outgoing.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body)
+}
+
+function problemResponse(code: RefusalCode): Response {
+  const { status, headers, body } = problem(code)
+  return new Response(body, { status, headers })
+}
+
+function problem(code: RefusalCode) {
+  const requestId = randomUUID()
+  const { status, headers, body } = problemOf(new Refusal(code), { requestId, now: Date.now() })
+  return { status, body, headers: { ...baseHeaders, ...headers, 'x-request-id': requestId } }
+}

@@ -1,0 +1,31 @@
+import { type Origin, printableUserAgent } from '../domain/origin.ts'
+import { canonicalAddress, clientAddress, isWithin, networkOf, readRanges } from './client-address.ts'
+import type { HttpContext, HttpSettings } from './context.ts'
+
+/** Where a request came from, and whether its last leg to the client was over TLS. */
+export type Arrival = { origin: Origin; isSecure: boolean }
+
+/** Reads arrivals by the settings: forwarding headers count only where a trusted proxy sent them. */
+export function arrivalReader({ publicUrl, trustedProxies }: HttpSettings) {
+  const trusted = readRanges(trustedProxies)
+  const isPublishedSecure = publicUrl.startsWith('https:')
+
+  return (c: HttpContext, requestId: string): Arrival => {
+    const peer = c.env?.incoming?.socket.remoteAddress ?? c.env?.remoteAddress
+    const address = clientAddress(
+      { peer, xForwardedFor: c.req.header('x-forwarded-for'), forwarded: c.req.header('forwarded') },
+      trusted,
+    )
+    const isProxied = isWithin(canonicalAddress(peer ?? '') ?? '', trusted)
+    const isForwardedSecure = isProxied && c.req.header('x-forwarded-proto')?.trim().toLowerCase() === 'https'
+    return {
+      origin: {
+        address,
+        network: networkOf(address),
+        userAgent: printableUserAgent(c.req.header('user-agent') ?? ''),
+        requestId,
+      },
+      isSecure: isPublishedSecure || isForwardedSecure || c.req.url.startsWith('https:'),
+    }
+  }
+}

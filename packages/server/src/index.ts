@@ -1,0 +1,75 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Verifier } from '@latchkey/verify'
+import { assemble } from './cli/assemble.ts'
+import { createLog } from './cli/log.ts'
+import { ConfigError, loadConfig } from './config/load-config.ts'
+import { type SettingName, settings } from './config/settings.ts'
+import type { Log } from './domain/log.ts'
+import { nodeListener } from './http/node-listener.ts'
+
+type CamelCase<Name extends string> = Name extends `${infer Head}_${infer Tail}`
+  ? `${Lowercase<Head>}${Capitalize<CamelCase<Lowercase<Tail>>>}`
+  : Lowercase<Name>
+
+/** Every variable of docs/configuration.md under its name in camel case: `ACCESS_TOKEN_TTL` is `accessTokenTtl`. */
+export type LatchkeySettings = {
+  [Name in Exclude<SettingName, 'HOST' | 'PORT'> as CamelCase<Name>]?: string | number | readonly string[]
+}
+
+export type LatchkeyOptions = LatchkeySettings & {
+  /** Where operational lines go; JSON lines on standard output otherwise. */
+  log?: Log
+  /** `test` allows a bcrypt cost from 4. */
+  environment?: 'production' | 'test'
+}
+
+/** An authentication server inside your own program. */
+export type Latchkey = {
+  /**
+   * Answers `/api/auth/*`, `/.well-known/*`, `/healthz`, `/readyz`, `/docs` and `/openapi.json`; 404 for the rest.
+   * @param environment what the platform tells: under `@hono/node-server` its `{ incoming }`; elsewhere give
+   *   `{ remoteAddress }`, without which every client counts as one
+   */
+  fetch(request: Request, environment?: { incoming?: IncomingMessage; remoteAddress?: string }): Promise<Response>
+  /** The same for `node:http` and what stands on it, such as Express. */
+  nodeListener(incoming: IncomingMessage, outgoing: ServerResponse): void
+  /** Verifies access tokens in this process: it knows of a logout when the logout answers. */
+  verifier: Verifier
+  /** Brings the database up to this program; answers the names of what was done. Call it before the first request. */
+  migrate(): Promise<string[]>
+  /** Ends streams and lets go of threads and files. */
+  close(): Promise<void>
+}
+
+/**
+ * Makes an authentication server to mount in a program of one's own. It reads no environment variable and no file
+ * but those that the settings name, and opens nothing before `migrate()` or the first request.
+ *
+ * @throws {ConfigError} which names every setting that is wrong
+ */
+export function createLatchkey(options: LatchkeyOptions = {}): Latchkey {
+  const { log, environment = 'production', ...given } = options
+  const config = loadConfig({ ...toVariables(given), NODE_ENV: environment })
+  const house = assemble(config, { log: log ?? createLog(config.LOG_LEVEL) })
+  const answer = (request: Request, bindings: object = {}) => house.app.fetch(request, bindings)
+
+  return {
+    fetch: async (request, bindings) => answer(request, bindings),
+    nodeListener: nodeListener(answer),
+    verifier: house.verifier,
+    migrate: house.migrations.up,
+    close: house.close,
+  }
+}
+
+function toVariables(given: Readonly<Record<string, unknown>>): Record<string, string> {
+  const names = Object.keys(settings).filter((name) => name !== 'HOST' && name !== 'PORT')
+  const nameOf = new Map(names.map((name) => [name.toLowerCase().replaceAll(/_(.)/g, (_, letter) => letter.toUpperCase()), name]))
+  const unknown = Object.keys(given).filter((option) => !nameOf.has(option))
+  if (unknown.length > 0) throw new ConfigError(unknown.map((option) => `there is no option "${option}"`))
+
+  const variables = Object.entries(given).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(variables.map(([option, value]) => [nameOf.get(option) ?? option, String(value)]))
+}
+
+export { ConfigError }
