@@ -64,7 +64,9 @@ export function createLatchkey(options: LatchkeyOptions = {}): Latchkey {
 
 function toVariables(given: Readonly<Record<string, unknown>>): Record<string, string> {
   const names = Object.keys(settings).filter((name) => name !== 'HOST' && name !== 'PORT')
-  const nameOf = new Map(names.map((name) => [name.toLowerCase().replaceAll(/_(.)/g, (_, letter) => letter.toUpperCase()), name]))
+  const nameOf = new Map(
+    names.map((name) => [name.toLowerCase().replaceAll(/_(.)/g, (_, letter) => letter.toUpperCase()), name]),
+  )
   const unknown = Object.keys(given).filter((option) => !nameOf.has(option))
   if (unknown.length > 0) throw new ConfigError(unknown.map((option) => `there is no option "${option}"`))
 

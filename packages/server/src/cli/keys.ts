@@ -12,7 +12,11 @@ export async function keys(output: Output, [action, ...rest]: string[]): Promise
     if (action === 'rotate') {
       const key = await house.keys.rotate()
       const activates = new Date(key.activatesAt).toISOString()
-      show(output, { kid: key.id, activates_at: activates }, `Made ${key.id}: published now, signs from ${activates} on`)
+      show(
+        output,
+        { kid: key.id, activates_at: activates },
+        `Made ${key.id}: published now, signs from ${activates} on`,
+      )
       return
     }
     const { keys: published } = await house.keys.publicKeys()

@@ -38,7 +38,9 @@ async function run(output: Output, [command, ...rest]: string[]): Promise<void> 
   if (command === 'secret' && rest.length === 0) return printSecret(output)
   if (command === 'users') return users(output, rest)
   if (command === 'keys') return keys(output, rest)
-  throw new UsageError(command === undefined ? 'a command is missing' : `there is no command "${command}" with these words`)
+  throw new UsageError(
+    command === undefined ? 'a command is missing' : `there is no command "${command}" with these words`,
+  )
 }
 
 function printSecret(output: Output): void {
@@ -71,7 +73,12 @@ function diagnosis(error: unknown) {
     const lines = [`latchkey: ${[error.message, ...details].join(': ')}`]
     return { exitCode: exitCodes.refused, code: error.code, lines, details: error.details ?? null }
   }
-  return { exitCode: exitCodes.failed, code: 'FAILED', lines: [`latchkey: ${chainOf(error).join(': ')}`], details: null }
+  return {
+    exitCode: exitCodes.failed,
+    code: 'FAILED',
+    lines: [`latchkey: ${chainOf(error).join(': ')}`],
+    details: null,
+  }
 }
 
 function isParseError(error: unknown): boolean {

@@ -7,7 +7,11 @@ export async function migrateUp(output: Output): Promise<void> {
   const database = openDatabase(readConfig().DATABASE_URL)
   try {
     const applied = await database.migrations.up()
-    show(output, { applied }, applied.length > 0 ? `Applied ${applied.join(', ')}` : 'Nothing to do: the database is up to date')
+    show(
+      output,
+      { applied },
+      applied.length > 0 ? `Applied ${applied.join(', ')}` : 'Nothing to do: the database is up to date',
+    )
   } finally {
     await database.close()
   }
@@ -19,7 +23,11 @@ export async function migrateStatus(output: Output): Promise<void> {
   try {
     const migrations = await database.migrations.status()
     const lines = migrations.map(({ name, appliedAt }) => `${name}  ${appliedAt ?? 'pending'}`)
-    show(output, { migrations: migrations.map(({ name, appliedAt }) => ({ name, applied_at: appliedAt ?? null })) }, lines.join('\n'))
+    show(
+      output,
+      { migrations: migrations.map(({ name, appliedAt }) => ({ name, applied_at: appliedAt ?? null })) },
+      lines.join('\n'),
+    )
   } finally {
     await database.close()
   }

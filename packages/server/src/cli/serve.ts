@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import type { Server } from 'node:http'
-import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
 import { type Config, loadConfig } from '../config/load-config.ts'
 import { createNodeServer } from '../http/node-listener.ts'
 import { assemble, type House, masterKeyPath } from './assemble.ts'

@@ -81,5 +81,11 @@ function toJson(user: UserRecord) {
 
 function toLine(user: UserRecord): string {
   const { user_id, email, created_at, last_login, is_active } = toJson(user)
-  return [user_id, email, is_active ? 'active' : 'disabled', `created ${created_at}`, `last login ${last_login ?? 'never'}`].join('  ')
+  return [
+    user_id,
+    email,
+    is_active ? 'active' : 'disabled',
+    `created ${created_at}`,
+    `last login ${last_login ?? 'never'}`,
+  ].join('  ')
 }

@@ -87,7 +87,7 @@ export async function issueTokens(
     accessToken,
     expiresInSeconds: lifetimes.accessTokenSeconds,
     refreshToken,
-    refreshExpiresInSeconds: Math.max(0, Math.floor((refreshExpiresAt - now()) / 1000)),
+    refreshExpiresInSeconds: Math.ceil((refreshExpiresAt - now()) / 1000),
   }
 }
 

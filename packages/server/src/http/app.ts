@@ -5,7 +5,7 @@ import type { EventType } from '../domain/audit-event.ts'
 import { Refusal, type RefusalCode } from '../domain/refusal.ts'
 import type { HttpContext, HttpDeps, HttpEnv, HttpSettings } from './context.ts'
 import { contractOf } from './contract.ts'
-import type { Endpoint } from './endpoint.ts'
+import { answerJson, type Endpoint } from './endpoint.ts'
 import { baseHeaders, transportSecurity } from './headers.ts'
 import { arrivalReader } from './origin.ts'
 import { isRefusal, problemOf, refusalOf } from './problem.ts'
@@ -55,7 +55,7 @@ function docsOf(documented: readonly Endpoint[], { servesDocs, publicUrl }: Http
   const contract = contractOf(documented, publicUrl)
   const openapi: Endpoint = {
     route: { method: 'get', path: '/openapi.json', hide: true, responses: {} },
-    handle: (c) => c.json(contract, 200),
+    handle: (c) => answerJson(c, contract),
   }
   return [openapi, ...docsEndpoints]
 }
@@ -108,7 +108,9 @@ function allowOrigins({ corsOrigins }: HttpSettings) {
 
 /** A path that is there under other methods says which (RFC 9110, section 15.5.6). */
 function missing(c: HttpContext, endpoints: readonly Endpoint[]): Refusal {
-  const methods = endpoints.filter(({ route }) => route.path === c.req.path).map(({ route }) => route.method.toUpperCase())
+  const methods = endpoints
+    .filter(({ route }) => route.path === c.req.path)
+    .map(({ route }) => route.method.toUpperCase())
   if (methods.length === 0) return new Refusal('NOT_FOUND')
   const allowed = methods.includes('GET') ? [...methods, 'HEAD'] : methods
   c.header('Allow', allowed.join(', '))

@@ -1,5 +1,5 @@
-import { parseStrictJson, StrictJsonError } from '@latchkey/verify/strict-json'
 import type { z } from '@hono/zod-openapi'
+import { parseStrictJson, StrictJsonError } from '@latchkey/verify/strict-json'
 import { Refusal } from '../domain/refusal.ts'
 import type { HttpContext } from './context.ts'
 

@@ -20,7 +20,12 @@ export const problemSchema = z
   })
   .openapi('Error')
 
-const requestIdHeader = { 'X-Request-Id': { description: 'Id of the request, in logs too', schema: { type: 'string' as const, format: 'uuid' } } }
+const requestIdHeader = {
+  'X-Request-Id': {
+    description: 'Id of the request, in logs too',
+    schema: { type: 'string' as const, format: 'uuid' },
+  },
+}
 const waitHeaders = {
   'Retry-After': { description: 'Seconds to wait', schema: { type: 'integer' as const, minimum: 1 } },
 }
@@ -67,6 +72,11 @@ export function success(description: string, schema: z.ZodType) {
 /** A request body in JSON, for its place in the contract. */
 export function jsonBody(schema: z.ZodType, { required = true } = {}) {
   return { body: { required, content: { 'application/json': { schema } } } }
+}
+
+/** Answers in JSON, and says in which encoding. */
+export function answerJson(c: HttpContext, body: unknown, status: 200 | 201 = 200): Response {
+  return c.body(JSON.stringify(body), status, { 'Content-Type': 'application/json; charset=utf-8' })
 }
 
 /** Either of these opens a route. */

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { authenticate } from '../authenticate.ts'
 import { check } from '../body.ts'
-import { type Endpoint, failures, signedIn, success } from '../endpoint.ts'
+import { answerJson, type Endpoint, failures, signedIn, success } from '../endpoint.ts'
 import { readQuery } from '../query.ts'
 
 const profileSchema = z
@@ -60,7 +60,7 @@ export const accountEndpoints: Endpoint[] = [
         created_at: instant(profile.createdAt),
         last_login: profile.lastLoginAt === undefined ? null : instant(profile.lastLoginAt),
       }
-      return c.json(body, 200)
+      return answerJson(c, body)
     },
   },
   {
@@ -91,7 +91,7 @@ export const accountEndpoints: Endpoint[] = [
         })),
         meta: { timestamp: instant(deps.now()), next_cursor: nextCursor ?? null },
       }
-      return c.json(body, 200)
+      return answerJson(c, body)
     },
   },
 ]

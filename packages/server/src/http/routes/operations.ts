@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { Refusal } from '../../domain/refusal.ts'
-import { type Endpoint, failures, success } from '../endpoint.ts'
+import { answerJson, type Endpoint, failures, success } from '../endpoint.ts'
 
 const statusSchema = z.object({ status: z.literal('ok') }).openapi('Status')
 
@@ -14,7 +14,7 @@ export const healthEndpoints: Endpoint[] = [
       tags: ['Operations'],
       responses: { 200: success('It does', statusSchema) },
     },
-    handle: (c) => c.json({ status: 'ok' }, 200),
+    handle: (c) => answerJson(c, { status: 'ok' }),
   },
   {
     route: {
@@ -31,7 +31,7 @@ export const healthEndpoints: Endpoint[] = [
       } catch (cause) {
         throw new Refusal('UNAVAILABLE', { retryAfterSeconds: 1, cause })
       }
-      return c.json({ status: 'ok' }, 200)
+      return answerJson(c, { status: 'ok' })
     },
   },
 ]

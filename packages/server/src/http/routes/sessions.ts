@@ -7,7 +7,7 @@ import { authenticate } from '../authenticate.ts'
 import { readBody, readOptionalBody } from '../body.ts'
 import type { HttpContext, HttpDeps } from '../context.ts'
 import { clearTokenCookies, refreshCookie, refreshPath, setTokenCookies } from '../cookies.ts'
-import { type Endpoint, failures, jsonBody, signedIn, success } from '../endpoint.ts'
+import { answerJson, type Endpoint, failures, jsonBody, signedIn, success } from '../endpoint.ts'
 import { assertSameSite } from '../same-site.ts'
 
 const credentialsSchema = z
@@ -45,7 +45,7 @@ function answerTokens(c: HttpContext, pair: TokenPair, status: 200 | 201): Respo
     expires_in: pair.expiresInSeconds,
     refresh_token: pair.refreshToken,
   }
-  return c.json(body, status)
+  return answerJson(c, body, status)
 }
 
 /** The refresh token in the body or, where there is none, in the cookie, which another site cannot make us read. */
@@ -123,7 +123,7 @@ export const sessionEndpoints: Endpoint[] = [
       const { scope } = await readOptionalBody(c, logoutSchema)
       await deps.auth.logOut({ caller, scope, origin: c.get('origin') })
       if (scope !== 'others') clearTokenCookies(c)
-      return c.json({ message: 'Logged out successfully' }, 200)
+      return answerJson(c, { message: 'Logged out successfully' })
     },
   },
 ]

@@ -1,8 +1,10 @@
 import { z } from '@hono/zod-openapi'
-import { type Endpoint, success } from '../endpoint.ts'
+import { answerJson, type Endpoint, success } from '../endpoint.ts'
 
 const keySetSchema = z
-  .object({ keys: z.array(z.looseObject({ kty: z.string(), kid: z.string(), use: z.literal('sig'), alg: z.string() })) })
+  .object({
+    keys: z.array(z.looseObject({ kty: z.string(), kid: z.string(), use: z.literal('sig'), alg: z.string() })),
+  })
   .openapi('KeySet')
 
 export const wellKnownEndpoints: Endpoint[] = [
@@ -20,7 +22,7 @@ export const wellKnownEndpoints: Endpoint[] = [
       c.header('Cache-Control', `public, max-age=${settings.keySetMaxAgeSeconds}`)
       c.header('Cross-Origin-Resource-Policy', 'cross-origin')
       c.header('Access-Control-Allow-Origin', '*')
-      return c.json(await publicKeys(), 200)
+      return answerJson(c, await publicKeys())
     },
   },
 ]
