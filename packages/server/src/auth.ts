@@ -1,3 +1,4 @@
+import type { Origin } from './domain/origin.ts'
 import type { Deps } from './flows/deps.ts'
 import { type EventPage, listEvents } from './flows/list-events.ts'
 import { type LogInInput, logIn } from './flows/log-in.ts'
@@ -7,6 +8,7 @@ import type { TokenPair } from './flows/open-session.ts'
 import { readProfile } from './flows/read-profile.ts'
 import { type RefreshInput, refreshSession } from './flows/refresh-session.ts'
 import { type SignUpInput, signUp } from './flows/sign-up.ts'
+import { admitRequest } from './flows/spend-limit.ts'
 
 /** Every verb of the product, each a story in `flows/`. */
 export type Auth = ReturnType<typeof createAuth>
@@ -14,6 +16,7 @@ export type Auth = ReturnType<typeof createAuth>
 export function createAuth(deps: Deps) {
   return {
     // For everyone
+    admitRequest: (origin: Origin) => admitRequest(deps, origin),
     signUp: (input: SignUpInput) => signUp(deps, input),
     logIn: (input: LogInInput) => logIn(deps, input),
     refreshSession: (input: RefreshInput) => refreshSession(deps, input),

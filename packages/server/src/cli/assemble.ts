@@ -58,6 +58,7 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
     store,
     passwords: createPasswords(workers, config.BCRYPT_COST),
     limits,
+    refusals,
     policy: {
       name: config.PASSWORD_POLICY,
       isCommon: readBlockList(config.PASSWORD_BLOCKLIST),
@@ -96,7 +97,6 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
     verifier,
     revocations,
     refusals,
-    limits,
     metrics,
     log,
     publicKeys: async () => (secret ? { keys: [] } : keys.publicKeys()),
@@ -128,7 +128,7 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
     /** Ends streams, writes what is pending, and lets go of threads and files. */
     close: async () => {
       revocations.close()
-      await refusals.close()
+      await refusals.flush()
       await workers.close()
       await database.close()
     },

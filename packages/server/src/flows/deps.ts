@@ -4,12 +4,14 @@ import type { Limits } from '../domain/limit.ts'
 import type { Log } from '../domain/log.ts'
 import type { PasswordPolicy } from '../domain/password-policy.ts'
 import type { Store } from '../domain/store.ts'
+import type { RefusalTally } from './tally-refusals.ts'
 
 /** What every flow is given. Flows take clock, ids and randomness from here and from crypto, and from nowhere else. */
 export type Deps = {
   store: Store
   passwords: Passwords
   limits: Limits
+  refusals: RefusalTally
   policy: PasswordPolicy
   log: Log
   /** Signs the tokens that are issued now. */

@@ -6,6 +6,7 @@ import { Refusal } from '../domain/refusal.ts'
 import type { User } from '../domain/user.ts'
 import type { Deps } from './deps.ts'
 import { eventOf, issueTokens, openSession, type TokenPair } from './open-session.ts'
+import { spendLimit } from './spend-limit.ts'
 
 export type LogInInput = { email: string; password: string; origin: Origin }
 
@@ -21,7 +22,7 @@ export async function logIn(deps: Deps, { email: typed, password, origin }: LogI
   const { store, passwords, limits } = deps
   const email = normalizeEmail(typed)
   if (!isHashable(password)) throw unusablePassword()
-  await limits.loginPerAddress.spend(origin.network)
+  await spendLimit(deps, limits.loginPerAddress, { key: origin.network, origin })
 
   const user = await store.users.findByEmail(email)
   const guess = await countGuess(deps, { email, user, origin })
@@ -52,12 +53,13 @@ type Guess = { takeBack(fault: unknown): Promise<never>; forgive(): Promise<void
  * @throws {Refusal} RATE_LIMIT_EXCEEDED
  */
 async function countGuess(
-  { store, limits }: Deps,
+  deps: Deps,
   { email, user, origin }: { email: string; user: User | undefined; origin: Origin },
 ): Promise<Guess> {
+  const { store, limits } = deps
   const key = digestOf(email)
   const isFamiliar = await store.users.knowsNetwork(user?.id, origin.network)
-  if (!isFamiliar) await limits.loginPerAccount.spend(key)
+  if (!isFamiliar) await spendLimit(deps, limits.loginPerAccount, { key, origin, userId: user?.id })
 
   return {
     takeBack: async (fault) => {

@@ -5,6 +5,7 @@ import { Refusal } from '../domain/refusal.ts'
 import type { User, UserId } from '../domain/user.ts'
 import type { Deps } from './deps.ts'
 import { eventOf, issueTokens, openSession, type TokenPair } from './open-session.ts'
+import { spendLimit } from './spend-limit.ts'
 
 export type SignUpInput = { email: string; password: string; origin: Origin }
 
@@ -18,7 +19,7 @@ export async function signUp(deps: Deps, { email: typed, password, origin }: Sig
   const { store, passwords, limits, policy, now, newId } = deps
   const email = normalizeEmail(typed)
   assertAcceptable(password, email, policy)
-  await limits.signupPerAddress.spend(origin.network)
+  await spendLimit(deps, limits.signupPerAddress, { key: origin.network, origin })
 
   const taken = await store.users.findByEmail(email)
   if (taken) throw await emailTaken(deps, origin)

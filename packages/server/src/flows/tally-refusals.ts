@@ -3,68 +3,83 @@ import type { Log } from '../domain/log.ts'
 import type { Origin } from '../domain/origin.ts'
 import type { Store } from '../domain/store.ts'
 
-/** Writes down refusals that anybody can cause at will: one line for each window and key with a count. */
+/** Writes down refusals that anybody can cause at will: one line for each window and key, with a count. */
 export type RefusalTally = {
-  /** Counts one refusal. Costs no database write now. */
-  count(origin: Origin, facts: EventFacts): void
+  /**
+   * Counts one refusal. Costs no database write now.
+   * @param window.key what is counted together, besides the type and the reason: the client's network by default
+   * @param window.seconds how long the window lasts from its first refusal on: a minute by default
+   */
+  count(origin: Origin, facts: EventFacts, window?: { key?: string; seconds?: number }): void
   /** Writes what was counted. */
   flush(): Promise<void>
-  close(): Promise<void>
 }
 
-const windowMilliseconds = 60_000
+type Line = { windowKey: string; endsAt: number; pending: AuditEvent | undefined }
+
+const defaultWindowSeconds = 60
 /** Long enough to make one transaction of a flood, short enough that who looks at the log finds it there. */
 const flushAfterMilliseconds = 100
-/** Beyond so many keys at once, further ones share a line: memory stays bounded whatever arrives. */
-const maxKeys = 10_000
+/** Beyond so many keys at once, further ones share a line: memory stays bounded, whatever arrives. */
+const maxLines = 10_000
+
+type TallyDeps = { store: Store; log: Log; now(): number; newId(): string }
 
 /** Counts refusals in memory and writes them in batches; a crash loses at most the last tenth of a second of counts. */
-export function tallyRefusals({
-  store,
-  log,
-  now,
-  newId,
-}: {
-  store: Store
-  log: Log
-  now(): number
-  newId(): string
-}): RefusalTally {
-  let pending = new Map<string, AuditEvent>()
+export function tallyRefusals({ store, log, now, newId }: TallyDeps): RefusalTally {
+  const lines = new Map<string, Line>()
   let timer: NodeJS.Timeout | undefined
-  let flushing: Promise<void> = Promise.resolve()
+  let writing: Promise<void> = Promise.resolve()
 
-  async function write(batch: Map<string, AuditEvent>): Promise<void> {
+  function lineOf(key: string, seconds: number): Line {
+    const known = lines.get(key)
+    if (known && known.endsAt > now()) return known
+    if (known?.pending) void flush()
+    const fresh = { windowKey: newId(), endsAt: now() + seconds * 1000, pending: undefined }
+    lines.set(key, fresh)
+    return fresh
+  }
+
+  function count(
+    origin: Origin,
+    facts: EventFacts,
+    { key = origin.network, seconds = defaultWindowSeconds } = {},
+  ): void {
+    const kind = [facts.type, facts.failureReason].join(' ')
+    const wanted = `${kind} ${key}`
+    const line = lineOf(lines.size < maxLines || lines.has(wanted) ? wanted : `${kind} others`, seconds)
+    if (line.pending) line.pending.count += 1
+    else line.pending = auditEvent({ id: newId(), now: now(), origin }, facts)
+    timer ??= setTimeout(flush, flushAfterMilliseconds).unref()
+  }
+
+  function takePending(): [string, AuditEvent][] {
+    const batch: [string, AuditEvent][] = []
+    for (const [key, line] of lines) {
+      if (line.pending) batch.push([line.windowKey, line.pending])
+      line.pending = undefined
+      if (line.endsAt <= now()) lines.delete(key)
+    }
+    return batch
+  }
+
+  async function write(batch: [string, AuditEvent][]): Promise<void> {
     try {
       await store.transaction(async (inside) => {
-        for (const [key, event] of batch) await inside.audit.tally(key, event)
+        for (const [windowKey, event] of batch) await inside.audit.tally(windowKey, event)
       })
     } catch (error) {
-      log.error({ error, lines: batch.size }, 'Refusals were not written to the audit log')
+      log.error({ error, lines: batch.length }, 'Refusals were not written to the audit log')
     }
   }
 
   function flush(): Promise<void> {
     clearTimeout(timer)
     timer = undefined
-    const batch = pending
-    pending = new Map()
-    if (batch.size > 0) flushing = flushing.then(() => write(batch))
-    return flushing
+    const batch = takePending()
+    if (batch.length > 0) writing = writing.then(() => write(batch))
+    return writing
   }
 
-  return {
-    count: (origin, facts) => {
-      const window = Math.floor(now() / windowMilliseconds)
-      const isCrowded = pending.size >= maxKeys
-      const place = isCrowded ? 'others' : origin.network
-      const key = [window, facts.type, facts.failureReason, place, facts.userId].join(' ')
-      const known = pending.get(key)
-      if (known) known.count += 1
-      else pending.set(key, auditEvent({ id: newId(), now: now(), origin }, facts))
-      timer ??= setTimeout(flush, flushAfterMilliseconds).unref()
-    },
-    flush,
-    close: flush,
-  }
+  return { count, flush }
 }

@@ -28,7 +28,7 @@ export function createApp(deps: HttpDeps): Hono<HttpEnv> {
   if (settings.corsOrigins.length > 0) app.use('/api/*', allowOrigins(settings))
   app.use(async (c, next) => {
     assertUnambiguous(c)
-    await deps.limits.requestPerAddress.spend(c.get('origin').network)
+    await deps.auth.admitRequest(c.get('origin'))
     await next()
   })
 
@@ -117,9 +117,8 @@ function missing(c: HttpContext, endpoints: readonly Endpoint[]): Refusal {
   return new Refusal('METHOD_NOT_ALLOWED')
 }
 
-/** Kinds of refusal that anybody can cause at will and an operator wants to see; token refusals are counted where they arise. */
+/** Kinds of refusal that anybody can cause at will and an operator wants to see. Those of tokens and limits are counted where they arise. */
 const counted: Partial<Record<RefusalCode, EventType>> = {
-  RATE_LIMIT_EXCEEDED: 'rate_limited',
   PAYLOAD_TOO_LARGE: 'request_refused',
   AUTH_REFRESH_INVALID: 'refresh_failed',
   AUTH_FORBIDDEN: 'access_denied',
@@ -132,7 +131,7 @@ function refuse(c: HttpContext, { log, now, refusals }: HttpDeps, thrown: unknow
 
   const refusal = refusalOf(thrown)
   const type = counted[refusal.code]
-  if (type) refusals.count(origin, { type, failureReason: refusal.quota?.name ?? refusal.code })
+  if (type) refusals.count(origin, { type, failureReason: refusal.code })
 
   const { status, headers, body } = problemOf(refusal.code === 'INTERNAL_ERROR' ? thrown : refusal, {
     requestId: origin.requestId,

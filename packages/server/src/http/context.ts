@@ -2,7 +2,6 @@ import type { IncomingMessage } from 'node:http'
 import type { AccessClaims, Verifier } from '@latchkey/verify'
 import type { Context } from 'hono'
 import type { Auth } from '../auth.ts'
-import type { Limits } from '../domain/limit.ts'
 import type { Log } from '../domain/log.ts'
 import type { Origin } from '../domain/origin.ts'
 import type { RevocationFeed } from '../flows/follow-revocations.ts'
@@ -15,7 +14,6 @@ export type HttpDeps = {
   verifier: Verifier
   revocations: RevocationFeed
   refusals: RefusalTally
-  limits: Pick<Limits, 'requestPerAddress'>
   metrics: Metrics
   log: Log
   publicKeys(): Promise<{ keys: Readonly<Record<string, unknown>>[] }>
