@@ -13,7 +13,7 @@ const saltBytes = 16
 const plain = /^\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}$/
 const sha256v2 = /^\$bcrypt-sha256\$v=2,t=2b,r=([4-9]|[12][0-9]|3[01])\$([./A-Za-z0-9]{22})\$([./A-Za-z0-9]{31})$/
 const sha256v1 = /^\$bcrypt-sha256\$(2[ab]),([4-9]|[12][0-9]|3[01])\$([./A-Za-z0-9]{22})\$([./A-Za-z0-9]{31})$/
-const django = /^bcrypt_sha256\$(\$2b\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53})$/
+const django = /^bcrypt_sha256\$\$2[aby](\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53})$/
 
 export type BcryptScheme = 'bcrypt' | 'bcrypt-sha256'
 
@@ -74,9 +74,9 @@ function parseHash(stored: string): ParsedHash | undefined {
     return canonical({ scheme: 'bcrypt-sha256', cost: Number(roundsV1), hash, key: keyV1 })
   }
 
-  const [, djangoHash, djangoCost] = django.exec(stored) ?? []
-  if (djangoHash) {
-    return canonical({ scheme: 'bcrypt-sha256', cost: Number(djangoCost), hash: djangoHash, key: keyDjango })
+  const [, djangoRest, djangoCost] = django.exec(stored) ?? []
+  if (djangoRest) {
+    return canonical({ scheme: 'bcrypt-sha256', cost: Number(djangoCost), hash: `$2b${djangoRest}`, key: keyDjango })
   }
   return undefined
 }
