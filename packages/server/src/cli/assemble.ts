@@ -166,7 +166,7 @@ function readMasterKey(config: Config): MasterKey {
   if (config.MASTER_KEY) return { bytes: config.MASTER_KEY, isNew: false }
   const path = masterKeyPath(config)
   if (path === undefined) return { bytes: randomBytes(32), isNew: false }
-  mkdirSync(dirname(path), { recursive: true })
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   return readOrMakeMasterKey(path)
 }
 

@@ -3,6 +3,7 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { type Config, loadConfig } from '../config/load-config.ts'
+import type { Log } from '../domain/log.ts'
 import { createNodeServer } from '../http/node-listener.ts'
 import { assemble, type House, masterKeyPath } from './assemble.ts'
 import { readConfig } from './environment.ts'
@@ -18,6 +19,7 @@ const drainMilliseconds = 20_000
 export async function serve(): Promise<void> {
   const config = await withPort(readConfig())
   const log = createLog(config.LOG_LEVEL)
+  endOnSurprise(log)
   const isNewDatabase = !existsSync(config.DATABASE_URL.replace(/^sqlite:/, ''))
   const house = assemble(config, { log })
 
@@ -38,6 +40,14 @@ export async function serve(): Promise<void> {
   await drain(server)
   await house.close()
   log.info({}, 'Stopped')
+}
+
+/** What nobody caught leaves the process in a state that nobody knows: it says so and ends, to be started again. */
+function endOnSurprise(log: Log): void {
+  process.on('uncaughtException', (error) => {
+    log.error({ error }, 'Ending after an unexpected error')
+    process.exit(1)
+  })
 }
 
 /** The issuer must be known before anything listens, so a free port is looked for first. */
