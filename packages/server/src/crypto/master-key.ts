@@ -40,7 +40,10 @@ function readIfThere(path: string): Uint8Array | undefined {
   if (process.platform !== 'win32' && (status.mode & 0o077) !== 0) {
     throw new Error(`Cannot use the master key "${path}": others may read it (chmod 600 mends that)`)
   }
-  const bytes = Buffer.from(readFileSync(path, 'utf8').trim(), 'base64')
-  if (bytes.length !== 32) throw new Error(`Cannot use the master key "${path}": it does not hold 32 bytes in base64`)
-  return bytes
+  const text = readFileSync(path, 'utf8').trim()
+  // Buffer.from reads around whatever is no base64: a damaged file would pass for another key.
+  if (!/^[A-Za-z0-9+/_-]{43}=?$/.test(text)) {
+    throw new Error(`Cannot use the master key "${path}": it does not hold 32 bytes in base64`)
+  }
+  return Buffer.from(text, 'base64')
 }

@@ -15,6 +15,8 @@ export type Passwords = {
    * @throws {Refusal} OVERLOADED
    */
   matches(password: string, storedHash: string | undefined): Promise<boolean>
+  /** A hash of no password, at the cost of the setting: it stands where there is no account. */
+  decoyHash: string
   /** Says whether a stored hash is weaker than a new one would be. */
   needsRehash(storedHash: string): boolean
 }
@@ -30,7 +32,8 @@ export function createPasswords(workers: HashWorkers, cost: number): Passwords {
     const known = decoys.get(decoyCost)
     if (known) return known
     // The checksum is of no password: what is compared with it never matches, and costs what its cost says.
-    const template = bcryptHash(randomBytes(16), 4)
+    // Hexadecimal, for a NUL among the bytes would make it a pre-hashed one, which is spelled otherwise.
+    const template = bcryptHash(Buffer.from(randomBytes(16).toString('hex')), 4)
     const decoy = `$2b$${String(decoyCost).padStart(2, '0')}${template.slice(6)}`
     decoys.set(decoyCost, decoy)
     return decoy
@@ -49,6 +52,8 @@ export function createPasswords(workers: HashWorkers, cost: number): Passwords {
   }
 
   return {
+    decoyHash: decoyOf(cost),
+
     hash: async (password) => {
       const answer = await workers.run({ kind: 'hash', password: Buffer.from(password, 'utf8'), cost })
       if (!('hash' in answer)) throw new Error('Cannot hash a password: the hash function failed')

@@ -26,6 +26,11 @@ export type UserStore = {
   /** Answers false, and changes nothing, where the email is taken. */
   insert(user: User): Promise<boolean>
   findByEmail(email: string): Promise<User | undefined>
+  /**
+   * The user with this email, or the decoy where there is none: read, decoded and answered by the same steps, so that
+   * the time tells nothing of which it is.
+   */
+  findOrDecoy(email: string, decoy: User): Promise<{ user: User; isKnown: boolean }>
   findById(id: UserId): Promise<User | undefined>
   /** In the order of their emails, after the given one where there is one. */
   list(page: { afterEmail: string | undefined; limit: number }): Promise<User[]>
@@ -34,8 +39,8 @@ export type UserStore = {
   replacePasswordHash(id: UserId, change: { oldHash: string; newHash: string }): Promise<boolean>
   /** Answers false where the user is so already. */
   setActive(id: UserId, isActive: boolean): Promise<boolean>
-  /** Says whether this user ever signed in from this network. An undefined user costs the same query. */
-  knowsNetwork(id: UserId | undefined, network: string): Promise<boolean>
+  /** Says whether this user ever signed in from this network. */
+  knowsNetwork(id: UserId, network: string): Promise<boolean>
   rememberNetwork(id: UserId, network: string, at: number): Promise<void>
 }
 

@@ -4,6 +4,7 @@ import type { Limits } from '../domain/limit.ts'
 import type { Log } from '../domain/log.ts'
 import type { PasswordPolicy } from '../domain/password-policy.ts'
 import type { Store } from '../domain/store.ts'
+import type { Turns } from './take-turns.ts'
 import type { RefusalTally } from './tally-refusals.ts'
 
 /** What every flow is given. Flows take clock, ids and randomness from here and from crypto, and from nowhere else. */
@@ -14,6 +15,8 @@ export type Deps = {
   refusals: RefusalTally
   policy: PasswordPolicy
   log: Log
+  /** Lets signups of one email wait for one another. */
+  inTurn: Turns
   /** Signs the tokens that are issued now. */
   currentSigner(): Promise<TokenSigner>
   /** Makes the ends of sessions that were just committed known to every verifier in this process, before it answers. */

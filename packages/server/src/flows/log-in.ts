@@ -3,7 +3,7 @@ import { normalizeEmail } from '../domain/email.ts'
 import type { Origin } from '../domain/origin.ts'
 import { isHashable } from '../domain/password-policy.ts'
 import { Refusal } from '../domain/refusal.ts'
-import type { User } from '../domain/user.ts'
+import type { User, UserId } from '../domain/user.ts'
 import type { Deps } from './deps.ts'
 import { eventOf, issueTokens, openSession, type TokenPair } from './open-session.ts'
 import { spendLimit } from './spend-limit.ts'
@@ -24,13 +24,14 @@ export async function logIn(deps: Deps, { email: typed, password, origin }: LogI
   if (!isHashable(password)) throw unusablePassword()
   await spendLimit(deps, limits.loginPerAddress, { key: origin.network, origin })
 
-  const user = await store.users.findByEmail(email)
-  const guess = await countGuess(deps, { email, user, origin })
+  const { user, isKnown } = await store.users.findOrDecoy(email, decoyUser(passwords.decoyHash))
+  const userId = isKnown ? user.id : undefined
+  const guess = await countGuess(deps, { email, user, userId, origin })
 
-  const matches = await passwords.matches(password, user?.passwordHash).catch(guess.takeBack)
-  if (!user || !matches || !user.isActive) {
-    const failureReason = !user ? 'unknown_email' : matches ? 'inactive' : 'wrong_password'
-    await store.audit.append(eventOf(deps, origin, { type: 'login_failed', userId: user?.id, failureReason }))
+  const matches = await passwords.matches(password, user.passwordHash).catch(guess.takeBack)
+  if (!isKnown || !matches || !user.isActive) {
+    const failureReason = !isKnown ? 'unknown_email' : matches ? 'inactive' : 'wrong_password'
+    await store.audit.append(eventOf(deps, origin, { type: 'login_failed', userId, failureReason }))
     throw new Refusal('AUTH_FAILED')
   }
   await guess.forgive()
@@ -54,12 +55,12 @@ type Guess = { takeBack(fault: unknown): Promise<never>; forgive(): Promise<void
  */
 async function countGuess(
   deps: Deps,
-  { email, user, origin }: { email: string; user: User | undefined; origin: Origin },
+  { email, user, userId, origin }: { email: string; user: User; userId: UserId | undefined; origin: Origin },
 ): Promise<Guess> {
   const { store, limits } = deps
   const key = digestOf(email)
-  const isFamiliar = await store.users.knowsNetwork(user?.id, origin.network)
-  if (!isFamiliar) await spendLimit(deps, limits.loginPerAccount, { key, origin, userId: user?.id })
+  const isFamiliar = await store.users.knowsNetwork(user.id, origin.network)
+  if (!isFamiliar) await spendLimit(deps, limits.loginPerAccount, { key, origin, userId })
 
   return {
     takeBack: async (fault) => {
@@ -79,6 +80,12 @@ async function renewHash({ passwords, log }: Deps, user: User, password: string)
     log.warn({ user_id: user.id, error }, 'A password hash was not renewed')
     return undefined
   }
+}
+
+/** Who stands in for an unknown account, in the shape and size of a real one. */
+function decoyUser(passwordHash: string): User {
+  const id = '00000000-0000-4000-8000-000000000000' as UserId
+  return { id, email: '', passwordHash, createdAt: 0, lastLoginAt: 0, isActive: true }
 }
 
 function unusablePassword(): Refusal {

@@ -31,13 +31,14 @@ export async function openSession(
   { user, origin, deed }: { user: Pick<User, 'id'>; origin: Origin; deed: 'signup' | 'login' },
 ): Promise<OpenedSession> {
   const at = now()
+  const expiresAt = at + lifetimes.sessionSeconds * 1000
   const session: Session = {
     id: newId() as SessionId,
     userId: user.id,
     createdAt: at,
     lastUsedAt: at,
-    expiresAt: at + lifetimes.sessionSeconds * 1000,
-    accessExpiresAt: at + lifetimes.accessTokenSeconds * 1000,
+    expiresAt,
+    accessExpiresAt: accessExpiry(at, { expiresAt }, lifetimes),
     ipAddress: origin.address,
     userAgent: origin.userAgent,
   }
@@ -62,12 +63,21 @@ export function refreshExpiry(at: number, session: Pick<Session, 'expiresAt'>, l
   return Math.min(at + lifetimes.refreshTokenSeconds * 1000, session.expiresAt)
 }
 
-/** Writes the tokens of a session that stands. */
+/** No access token outlives its session: nobody would ever hear that it is over. */
+export function accessExpiry(at: number, session: Pick<Session, 'expiresAt'>, lifetimes: Deps['lifetimes']): number {
+  return Math.min(at + lifetimes.accessTokenSeconds * 1000, session.expiresAt)
+}
+
+/**
+ * Writes the tokens of a session that stands, by the instants that were committed with it: a revocation is kept until
+ * `accessExpiresAt`, so the token must be dead by then.
+ */
 export async function issueTokens(
-  { currentSigner, newId, now, issuer, audience, lifetimes }: Deps,
+  { currentSigner, newId, now, issuer, audience }: Deps,
   { session, refreshToken, refreshExpiresAt, email }: OpenedSession & { email: string },
 ): Promise<TokenPair> {
-  const issuedAt = Math.floor(now() / 1000)
+  const issuedAt = Math.floor(session.lastUsedAt / 1000)
+  const expiresAt = Math.floor(session.accessExpiresAt / 1000)
   const accessToken = signAccessToken(
     {
       issuer,
@@ -77,7 +87,7 @@ export async function issueTokens(
       sessionId: session.id,
       tokenId: newId(),
       issuedAt,
-      expiresAt: issuedAt + lifetimes.accessTokenSeconds,
+      expiresAt,
     },
     await currentSigner(),
   )
@@ -85,7 +95,7 @@ export async function issueTokens(
     userId: session.userId,
     email,
     accessToken,
-    expiresInSeconds: lifetimes.accessTokenSeconds,
+    expiresInSeconds: expiresAt - issuedAt,
     refreshToken,
     refreshExpiresInSeconds: Math.ceil((refreshExpiresAt - now()) / 1000),
   }

@@ -6,7 +6,14 @@ import { Refusal } from '../domain/refusal.ts'
 import type { SessionId } from '../domain/session.ts'
 import type { Store } from '../domain/store.ts'
 import type { Deps } from './deps.ts'
-import { eventOf, issueTokens, type OpenedSession, refreshExpiry, type TokenPair } from './open-session.ts'
+import {
+  accessExpiry,
+  eventOf,
+  issueTokens,
+  type OpenedSession,
+  refreshExpiry,
+  type TokenPair,
+} from './open-session.ts'
 
 export type RefreshInput = { refreshToken: string; origin: Origin }
 
@@ -81,10 +88,11 @@ async function reopen(deps: Deps, inside: Store, sessionId: SessionId, refreshTo
   const at = deps.now()
   const live = await inside.sessions.findLive(sessionId, at)
   if (!live) throw new Error('A session ended in the middle of its own refresh')
-  const accessExpiresAt = at + deps.lifetimes.accessTokenSeconds * 1000
+  const accessExpiresAt = accessExpiry(at, live.session, deps.lifetimes)
   await inside.sessions.recordUse(sessionId, { at, accessExpiresAt })
-  const { session, profile } = live
-  return { session, email: profile.email, refreshToken, refreshExpiresAt: refreshExpiry(at, session, deps.lifetimes) }
+  const session = { ...live.session, lastUsedAt: at, accessExpiresAt }
+  const refreshExpiresAt = refreshExpiry(at, session, deps.lifetimes)
+  return { session, email: live.profile.email, refreshToken, refreshExpiresAt }
 }
 
 /** The successor is kept under the token itself, which only its holder has: the database alone gives neither. */

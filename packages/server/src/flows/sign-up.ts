@@ -4,7 +4,7 @@ import { assertAcceptable } from '../domain/password-policy.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { User, UserId } from '../domain/user.ts'
 import type { Deps } from './deps.ts'
-import { eventOf, issueTokens, openSession, type TokenPair } from './open-session.ts'
+import { eventOf, issueTokens, type OpenedSession, openSession, type TokenPair } from './open-session.ts'
 import { spendLimit } from './spend-limit.ts'
 
 export type SignUpInput = { email: string; password: string; origin: Origin }
@@ -16,13 +16,22 @@ export type SignUpInput = { email: string; password: string; origin: Origin }
  * @throws {Refusal} VALIDATION_ERROR, VALIDATION_PASSWORD, RATE_LIMIT_EXCEEDED, CONFLICT_EMAIL, OVERLOADED
  */
 export async function signUp(deps: Deps, { email: typed, password, origin }: SignUpInput): Promise<TokenPair> {
-  const { store, passwords, limits, policy, now, newId } = deps
+  const { limits, policy, inTurn } = deps
   const email = normalizeEmail(typed)
   assertAcceptable(password, email, policy)
   await spendLimit(deps, limits.signupPerAddress, { key: origin.network, origin })
 
-  const taken = await store.users.findByEmail(email)
-  if (taken) throw await emailTaken(deps, origin)
+  // Of many at once one hashes and wins: the others see then that the address is taken, and fill no queue.
+  const opened = await inTurn(email, () => openAccount(deps, { email, password, origin }))
+  if (!opened) throw await emailTaken(deps, origin)
+
+  return issueTokens(deps, { ...opened, email })
+}
+
+/** Answers `undefined` where the email is taken. */
+async function openAccount(deps: Deps, { email, password, origin }: SignUpInput): Promise<OpenedSession | undefined> {
+  const { store, passwords, now, newId } = deps
+  if (await store.users.findByEmail(email)) return undefined
 
   const user: User = {
     id: newId() as UserId,
@@ -32,13 +41,10 @@ export async function signUp(deps: Deps, { email: typed, password, origin }: Sig
     lastLoginAt: undefined,
     isActive: true,
   }
-  const opened = await store.transaction(async (inside) => {
+  return store.transaction(async (inside) => {
     const isNew = await inside.users.insert(user)
     return isNew ? openSession(deps, inside, { user, origin, deed: 'signup' }) : undefined
   })
-  if (!opened) throw await emailTaken(deps, origin)
-
-  return issueTokens(deps, { ...opened, email })
 }
 
 async function emailTaken(deps: Deps, origin: Origin): Promise<Refusal> {

@@ -19,6 +19,23 @@ export function userStore(database: Kysely<Schema>): UserStore {
       return row && toUser(row)
     },
 
+    findOrDecoy: async (email, decoy) => {
+      const stand = toRow(decoy)
+      const row = await database
+        .selectFrom(database.selectNoFrom(({ lit }) => lit(1).as('one')).as('always'))
+        .leftJoin('users', (join) => join.on('users.email', '=', email))
+        .select(({ fn, val }) => [
+          fn.coalesce('users.id', val(stand.id)).as('id'),
+          fn.coalesce('users.email', val(stand.email)).as('email'),
+          fn.coalesce('users.password_hash', val(stand.password_hash)).as('password_hash'),
+          fn.coalesce('users.created_at', val(stand.created_at)).as('created_at'),
+          fn.coalesce('users.last_login', val(stand.last_login)).as('last_login'),
+          fn.coalesce('users.is_active', val(stand.is_active)).as('is_active'),
+        ])
+        .executeTakeFirstOrThrow()
+      return { user: toUser(row), isKnown: row.id !== stand.id }
+    },
+
     findById: async (id) => {
       const row = await database.selectFrom('users').selectAll().where('id', '=', id).executeTakeFirst()
       return row && toUser(row)
@@ -58,7 +75,7 @@ export function userStore(database: Kysely<Schema>): UserStore {
       const row = await database
         .selectFrom('known_networks')
         .select('network')
-        .where('user_id', '=', id ?? '')
+        .where('user_id', '=', id)
         .where('network', '=', network)
         .executeTakeFirst()
       return row !== undefined
