@@ -1,9 +1,11 @@
 import { onTestFinished } from 'vitest'
-import { assemble } from '../cli/assemble.ts'
+import { assemble, type House } from '../cli/assemble.ts'
 import { loadConfig } from '../config/load-config.ts'
 import { newId } from '../crypto/secrets.ts'
 import type { Log } from '../domain/log.ts'
 import type { Origin } from '../domain/origin.ts'
+import type { Caller, SessionId } from '../domain/session.ts'
+import type { UserId } from '../domain/user.ts'
 import { testClock } from './test-clock.ts'
 
 /** Every line that the product logged, as it would be written. */
@@ -15,6 +17,12 @@ export const bob = { email: 'bob@example.com', password: 'AnotherGood1', origin:
 /** A client at an address, as the front of the house would describe it. */
 export function originAt(address: string): Origin {
   return { address, network: address, userAgent: 'test', requestId: newId() }
+}
+
+/** Who an access token speaks for, as the front of the house would find out. */
+export async function callerOf({ verifier }: Pick<House, 'verifier'>, accessToken: string): Promise<Caller> {
+  const { user_id, sid } = await verifier.verify(accessToken)
+  return { userId: user_id as UserId, sessionId: sid as SessionId }
 }
 
 /**

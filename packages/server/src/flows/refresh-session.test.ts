@@ -1,0 +1,210 @@
+import { expect, test } from 'vitest'
+import { ada, bob, callerOf, originAt, testHouse } from '../testing/test-house.ts'
+
+const day = 86_400
+const refused = { code: 'AUTH_REFRESH_INVALID' }
+
+test('refreshSession() trades a refresh token for a new one and a new access token of the same session', async () => {
+  const house = await testHouse()
+  const first = await house.auth.signUp(ada)
+
+  const second = await house.auth.refreshSession({ refreshToken: first.refreshToken, origin: ada.origin })
+
+  expect(second.refreshToken).not.toBe(first.refreshToken)
+  expect(second.accessToken).not.toBe(first.accessToken)
+  expect(await callerOf(house, second.accessToken)).toEqual(await callerOf(house, first.accessToken))
+})
+
+test('refreshSession() ends the session when a token comes back after the grace', async () => {
+  const { auth, clock } = await testHouse()
+  const first = await auth.signUp(ada)
+  const second = await auth.refreshSession({ refreshToken: first.refreshToken, origin: ada.origin })
+  clock.advance(10)
+
+  const replay = auth.refreshSession({ refreshToken: first.refreshToken, origin: ada.origin })
+
+  await expect(replay).rejects.toMatchObject(refused)
+  const rightful = auth.refreshSession({ refreshToken: second.refreshToken, origin: ada.origin })
+  await expect(rightful).rejects.toMatchObject(refused)
+})
+
+test('refreshSession() revokes the access tokens of a session whose refresh token came back', async () => {
+  const { auth, clock, verifier } = await testHouse()
+  const first = await auth.signUp(ada)
+  const second = await auth.refreshSession({ refreshToken: first.refreshToken, origin: ada.origin })
+  clock.advance(60)
+
+  const replay = auth.refreshSession({ refreshToken: first.refreshToken, origin: ada.origin })
+
+  await expect(replay).rejects.toMatchObject(refused)
+  await expect(verifier.verify(second.accessToken)).rejects.toMatchObject({ code: 'AUTH_REVOKED' })
+})
+
+test('refreshSession() ends no other session of the user when a token of one comes back', async () => {
+  const { auth, clock } = await testHouse()
+  const stolen = await auth.signUp(ada)
+  const other = await auth.logIn(ada)
+  await auth.refreshSession({ refreshToken: stolen.refreshToken, origin: ada.origin })
+  clock.advance(60)
+  await expect(auth.refreshSession({ refreshToken: stolen.refreshToken, origin: ada.origin })).rejects.toThrow()
+
+  const next = await auth.refreshSession({ refreshToken: other.refreshToken, origin: ada.origin })
+
+  expect(next.refreshToken).not.toBe(other.refreshToken)
+})
+
+test('refreshSession() answers two simultaneous uses with one and the same successor', async () => {
+  const { auth } = await testHouse()
+  const { refreshToken } = await auth.signUp(ada)
+  const use = () => auth.refreshSession({ refreshToken, origin: ada.origin })
+
+  const [one, other] = await Promise.all([use(), use()])
+
+  expect(one.refreshToken).toBe(other.refreshToken)
+})
+
+test('refreshSession() answers a hundred simultaneous uses with one successor, which works [ASVS 2.3.4]', async () => {
+  const { auth, clock } = await testHouse()
+  const { refreshToken } = await auth.signUp(ada)
+
+  const pairs = await Promise.all(
+    Array.from({ length: 100 }, () => auth.refreshSession({ refreshToken, origin: ada.origin })),
+  )
+
+  const successors = new Set(pairs.map((pair) => pair.refreshToken))
+  expect(successors.size).toBe(1)
+  clock.advance(60)
+  const [successor = ''] = successors
+  await expect(auth.refreshSession({ refreshToken: successor, origin: ada.origin })).resolves.toBeDefined()
+})
+
+test('refreshSession() answers a token again until the last moment of the grace', async () => {
+  const { auth, clock } = await testHouse()
+  const { refreshToken } = await auth.signUp(ada)
+  const first = await auth.refreshSession({ refreshToken, origin: ada.origin })
+  clock.advance(9.999)
+
+  const again = await auth.refreshSession({ refreshToken, origin: ada.origin })
+
+  expect(again.refreshToken).toBe(first.refreshToken)
+})
+
+test('refreshSession() answers a predecessor within the grace with its own successor, used or not', async () => {
+  const { auth } = await testHouse()
+  const first = await auth.signUp(ada)
+  const second = await auth.refreshSession({ refreshToken: first.refreshToken, origin: ada.origin })
+  const third = await auth.refreshSession({ refreshToken: second.refreshToken, origin: ada.origin })
+
+  const again = await auth.refreshSession({ refreshToken: first.refreshToken, origin: ada.origin })
+
+  expect(again.refreshToken).toBe(second.refreshToken)
+  const onward = await auth.refreshSession({ refreshToken: again.refreshToken, origin: ada.origin })
+  expect(onward.refreshToken).toBe(third.refreshToken)
+})
+
+test('refreshSession() with a REFRESH_REUSE_GRACE of 0 ends the session at the second use', async () => {
+  const { auth } = await testHouse({ REFRESH_REUSE_GRACE: '0' })
+  const first = await auth.signUp(ada)
+  const second = await auth.refreshSession({ refreshToken: first.refreshToken, origin: ada.origin })
+
+  const replay = auth.refreshSession({ refreshToken: first.refreshToken, origin: ada.origin })
+
+  await expect(replay).rejects.toMatchObject(refused)
+  const rightful = auth.refreshSession({ refreshToken: second.refreshToken, origin: ada.origin })
+  await expect(rightful).rejects.toMatchObject(refused)
+})
+
+test('refreshSession() refuses a token that was idle for REFRESH_TOKEN_TTL [ASVS 7.3.1, NIST63B4-5.2]', async () => {
+  const { auth, clock } = await testHouse({ REFRESH_TOKEN_TTL: '7d' })
+  const { refreshToken } = await auth.signUp(ada)
+  clock.advance(7 * day)
+
+  const late = auth.refreshSession({ refreshToken, origin: ada.origin })
+
+  await expect(late).rejects.toMatchObject(refused)
+})
+
+test('refreshSession() takes a token one second before it was idle for too long', async () => {
+  const { auth, clock } = await testHouse({ REFRESH_TOKEN_TTL: '7d' })
+  const { refreshToken } = await auth.signUp(ada)
+  clock.advance(7 * day - 1)
+
+  const pair = await auth.refreshSession({ refreshToken, origin: ada.origin })
+
+  expect(pair.refreshExpiresInSeconds).toBe(7 * day)
+})
+
+test('refreshSession() refuses at SESSION_TTL however often the session was refreshed [ASVS 7.3.2, NIST63B4-5.2]', async () => {
+  const { auth, clock } = await testHouse({ REFRESH_TOKEN_TTL: '7d', SESSION_TTL: '14d' })
+  const first = await auth.signUp(ada)
+  clock.advance(6 * day)
+  const second = await auth.refreshSession({ refreshToken: first.refreshToken, origin: ada.origin })
+  clock.advance(6 * day)
+  const third = await auth.refreshSession({ refreshToken: second.refreshToken, origin: ada.origin })
+  clock.advance(2 * day)
+
+  const late = auth.refreshSession({ refreshToken: third.refreshToken, origin: ada.origin })
+
+  expect(third.refreshExpiresInSeconds).toBe(2 * day)
+  await expect(late).rejects.toMatchObject(refused)
+})
+
+test('refreshSession() issues no access token that outlives its session [ASVS 7.3.2]', async () => {
+  const { auth, clock, verifier } = await testHouse({ SESSION_TTL: '14d' })
+  const first = await auth.signUp(ada)
+  clock.advance(14 * day - 60)
+  const last = await auth.refreshSession({ refreshToken: first.refreshToken, origin: ada.origin })
+  clock.advance(61)
+
+  const verification = verifier.verify(last.accessToken)
+
+  expect(last.expiresInSeconds).toBe(60)
+  await expect(verification).rejects.toMatchObject({ code: 'AUTH_EXPIRED' })
+})
+
+test('refreshSession() refuses a disabled user, and does so again once the user is enabled [ASVS 7.4.2]', async () => {
+  const { auth } = await testHouse()
+  const { refreshToken } = await auth.signUp(ada)
+  const operator = { emailOrId: ada.email, origin: originAt('local') }
+  await auth.setUserActive({ ...operator, isActive: false })
+
+  const whileDisabled = auth.refreshSession({ refreshToken, origin: ada.origin })
+
+  await expect(whileDisabled).rejects.toMatchObject(refused)
+  await auth.setUserActive({ ...operator, isActive: true })
+  await expect(auth.refreshSession({ refreshToken, origin: ada.origin })).rejects.toMatchObject(refused)
+})
+
+test.each([
+  ['empty', ''],
+  ['of another shape', 'not a token'],
+  ['unknown but well formed', `lkr_${'A'.repeat(43)}`],
+  ['longer than any', `lkr_${'A'.repeat(44)}`],
+  ['without its prefix', 'A'.repeat(43)],
+])('refreshSession() refuses a token that is %s', async (_, refreshToken) => {
+  const { auth } = await testHouse()
+  await auth.signUp(ada)
+
+  const attempt = auth.refreshSession({ refreshToken, origin: ada.origin })
+
+  await expect(attempt).rejects.toMatchObject(refused)
+})
+
+test('refreshSession() takes no access token for a refresh token', async () => {
+  const { auth } = await testHouse()
+  const { accessToken } = await auth.signUp(ada)
+
+  const attempt = auth.refreshSession({ refreshToken: accessToken, origin: ada.origin })
+
+  await expect(attempt).rejects.toMatchObject(refused)
+})
+
+test('refreshSession() answers only the user whose token it is', async () => {
+  const { auth } = await testHouse()
+  await auth.signUp(ada)
+  const { refreshToken, userId } = await auth.signUp(bob)
+
+  const pair = await auth.refreshSession({ refreshToken, origin: ada.origin })
+
+  expect(pair).toMatchObject({ userId, email: bob.email })
+})
