@@ -15,6 +15,7 @@ import type { Limit } from '../domain/limit.ts'
 import type { Log } from '../domain/log.ts'
 import { followRevocations, type RevocationFeed } from '../flows/follow-revocations.ts'
 import { keepKeys, keySetMaxAgeSeconds } from '../flows/keep-keys.ts'
+import { takeTurns } from '../flows/take-turns.ts'
 import { tallyRefusals } from '../flows/tally-refusals.ts'
 import { createApp } from '../http/app.ts'
 import { createMetrics } from '../http/metrics.ts'
@@ -65,6 +66,7 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
       contextWords: ['latchkey', ...hostWords(config.PUBLIC_URL), ...config.PASSWORD_CONTEXT_WORDS],
     },
     log,
+    inTurn: takeTurns(),
     currentSigner: async () => (secret ? { secret } : { key: await keys.current() }),
     announceRevocations: revocations.catchUp,
     now,
