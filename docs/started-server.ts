@@ -1,0 +1,80 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import { root } from './markdown.ts'
+
+/** Starts the server as its users do, on a free port and an empty database. Ends with the test. */
+export async function startServer(settings: Record<string, string> = {}): Promise<{ url: string }> {
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-docs-'))
+  const port = await freePort()
+  const child = spawn(
+    process.execPath,
+    [join(root, 'run.mjs'), join(root, 'packages/server/src/cli/main.ts'), 'serve'],
+    {
+      cwd: folder,
+      env: { PATH: process.env['PATH'], PORT: String(port), DATABASE_URL: `sqlite:${folder}/latchkey.db`, ...settings },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  )
+  onTestFinished(async () => {
+    await stop(child)
+    rmSync(folder, { recursive: true })
+  })
+  await saidListening(child)
+  return { url: `http://localhost:${port}` }
+}
+
+/** Starts a program given as TypeScript, as a page shows it, and answers when its port is open. */
+export async function startProgram(code: string, port: number): Promise<void> {
+  const parameters = [join(root, 'run.mjs'), '--input-type=module-typescript', '--eval', code]
+  const child = spawn(process.execPath, parameters, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
+  onTestFinished(() => stop(child))
+  for (;;) {
+    const answer = await fetch(`http://localhost:${port}/`).catch(() => undefined)
+    if (answer) return
+    if (child.exitCode !== null) throw new Error('Cannot start the program: it ended')
+    await new Promise((done) => setTimeout(done, 20))
+  }
+}
+
+/** Runs shell lines as a person would paste them. Answers what they printed. */
+export async function runShell(lines: string): Promise<string> {
+  const child = spawn('bash', ['-eu', '-o', 'pipefail', '-c', lines], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let output = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text
+  })
+  const [code] = await once(child, 'close')
+  if (code !== 0) throw new Error(`The shell ended with ${code} after:\n${output}`)
+  return output
+}
+
+/** A port that nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const { port } = probe.address() as AddressInfo
+  probe.close()
+  await once(probe, 'close')
+  return port
+}
+
+async function saidListening({ stderr }: ChildProcess): Promise<void> {
+  let said = ''
+  for await (const text of stderr?.setEncoding('utf8') ?? []) {
+    said += text
+    if (said.includes('Latchkey listens')) return
+  }
+  throw new Error(`Cannot start the server:\n${said}`)
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return
+  child.kill('SIGTERM')
+  await once(child, 'exit')
+}
