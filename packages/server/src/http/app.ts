@@ -50,9 +50,9 @@ export function endpointsOf({ servesMetrics }: Pick<HttpSettings, 'servesMetrics
   ]
 }
 
-function docsOf(documented: readonly Endpoint[], { servesDocs, publicUrl }: HttpSettings): Endpoint[] {
+function docsOf(documented: readonly Endpoint[], { servesDocs }: HttpSettings): Endpoint[] {
   if (!servesDocs) return []
-  const contract = contractOf(documented, publicUrl)
+  const contract = contractOf(documented, '/')
   const openapi: Endpoint = {
     route: { method: 'get', path: '/openapi.json', hide: true, responses: {} },
     handle: (c) => answerJson(c, contract),
