@@ -28,6 +28,8 @@ export type AuditEvent = {
   id: string
   userId: UserId | undefined
   sessionId: SessionId | undefined
+  /** SHA-256 of the email that was tried, where a login or signup failed: tells which tries belong together. */
+  identifierDigest?: string | undefined
   type: EventType
   ipAddress: string
   userAgent: string
@@ -43,6 +45,7 @@ export type EventFacts = {
   type: EventType
   userId?: UserId | undefined
   sessionId?: SessionId | undefined
+  identifierDigest?: string
   failureReason?: string
 }
 
@@ -54,6 +57,7 @@ export function auditEvent({ id, now, origin }: EventContext, facts: EventFacts)
     id,
     userId: facts.userId,
     sessionId: facts.sessionId,
+    identifierDigest: facts.identifierDigest,
     type: facts.type,
     ipAddress: origin.address,
     userAgent: origin.userAgent,

@@ -31,17 +31,29 @@ export async function logIn(deps: Deps, { email: typed, password, origin }: LogI
   const matches = await passwords.matches(password, user.passwordHash).catch(guess.takeBack)
   if (!isKnown || !matches || !user.isActive) {
     const failureReason = !isKnown ? 'unknown_email' : matches ? 'inactive' : 'wrong_password'
-    await store.audit.append(eventOf(deps, origin, { type: 'login_failed', userId, failureReason }))
-    throw new Refusal('AUTH_FAILED')
+    throw await loginFailed(deps, { email, userId, failureReason, origin })
   }
   await guess.forgive()
 
   const renewed = await renewHash(deps, user, password)
   const opened = await store.transaction(async (inside) => {
+    // Hashing takes long enough for an operator to disable the account meanwhile: in here nobody comes between.
+    if (!(await inside.users.findById(user.id))?.isActive) return undefined
     if (renewed) await inside.users.replacePasswordHash(user.id, renewed)
     return openSession(deps, inside, { user, origin, deed: 'login' })
   })
+  if (!opened) throw await loginFailed(deps, { email, userId, failureReason: 'inactive', origin })
+
   return issueTokens(deps, { ...opened, email })
+}
+
+async function loginFailed(
+  deps: Deps,
+  { email, origin, ...facts }: { email: string; userId: UserId | undefined; failureReason: string; origin: Origin },
+): Promise<Refusal> {
+  const event = eventOf(deps, origin, { type: 'login_failed', identifierDigest: digestOf(email), ...facts })
+  await deps.store.audit.append(event)
+  return new Refusal('AUTH_FAILED')
 }
 
 type Guess = { takeBack(fault: unknown): Promise<never>; forgive(): Promise<void> }

@@ -1,3 +1,4 @@
+import { digestOf } from '../crypto/secrets.ts'
 import { normalizeEmail } from '../domain/email.ts'
 import type { Origin } from '../domain/origin.ts'
 import { assertAcceptable } from '../domain/password-policy.ts'
@@ -23,7 +24,7 @@ export async function signUp(deps: Deps, { email: typed, password, origin }: Sig
 
   // Of many at once one hashes and wins: the others see then that the address is taken, and fill no queue.
   const opened = await inTurn(email, () => openAccount(deps, { email, password, origin }))
-  if (!opened) throw await emailTaken(deps, origin)
+  if (!opened) throw await emailTaken(deps, email, origin)
 
   return issueTokens(deps, { ...opened, email })
 }
@@ -47,7 +48,8 @@ async function openAccount(deps: Deps, { email, password, origin }: SignUpInput)
   })
 }
 
-async function emailTaken(deps: Deps, origin: Origin): Promise<Refusal> {
-  await deps.store.audit.append(eventOf(deps, origin, { type: 'signup_failed', failureReason: 'email_taken' }))
+async function emailTaken(deps: Deps, email: string, origin: Origin): Promise<Refusal> {
+  const facts = { type: 'signup_failed', identifierDigest: digestOf(email), failureReason: 'email_taken' } as const
+  await deps.store.audit.append(eventOf(deps, origin, facts))
   return new Refusal('CONFLICT_EMAIL')
 }

@@ -15,27 +15,30 @@ export type RefusalTally = {
   flush(): Promise<void>
 }
 
-type Line = { windowKey: string; endsAt: number; pending: AuditEvent | undefined }
+type Line = { windowKey: string; endsAt: number; pending: AuditEvent | undefined; isWritten: boolean }
 
 const defaultWindowSeconds = 60
-/** Long enough to make one transaction of a flood, short enough that who looks at the log finds it there. */
-const flushAfterMilliseconds = 100
+/** Short enough that who looks at the log finds a new line there, long enough to make one transaction of a flood of them. */
+const newLineMilliseconds = 100
+/** A line that stands is only counted up: a client that is refused again and again costs no write of its own. */
+const countMilliseconds = 5_000
 /** Beyond so many keys at once, further ones share a line: memory stays bounded, whatever arrives. */
 const maxLines = 10_000
 
 type TallyDeps = { store: Store; log: Log; now(): number; newId(): string }
 
-/** Counts refusals in memory and writes them in batches; a crash loses at most the last tenth of a second of counts. */
+/** Counts refusals in memory and writes them in batches; a crash loses at most the last five seconds of counts. */
 export function tallyRefusals({ store, log, now, newId }: TallyDeps): RefusalTally {
   const lines = new Map<string, Line>()
   let timer: NodeJS.Timeout | undefined
+  let writesAt = Number.POSITIVE_INFINITY
   let writing: Promise<void> = Promise.resolve()
 
   function lineOf(key: string, seconds: number): Line {
     const known = lines.get(key)
     if (known && known.endsAt > now()) return known
     if (known?.pending) void flush()
-    const fresh = { windowKey: newId(), endsAt: now() + seconds * 1000, pending: undefined }
+    const fresh = { windowKey: newId(), endsAt: now() + seconds * 1000, pending: undefined, isWritten: false }
     lines.set(key, fresh)
     return fresh
   }
@@ -50,13 +53,24 @@ export function tallyRefusals({ store, log, now, newId }: TallyDeps): RefusalTal
     const line = lineOf(lines.size < maxLines || lines.has(wanted) ? wanted : `${kind} others`, seconds)
     if (line.pending) line.pending.count += 1
     else line.pending = auditEvent({ id: newId(), now: now(), origin }, facts)
-    timer ??= setTimeout(flush, flushAfterMilliseconds).unref()
+    writeAfter(line.isWritten ? countMilliseconds : newLineMilliseconds)
+  }
+
+  function writeAfter(milliseconds: number): void {
+    const at = performance.now() + milliseconds
+    if (at >= writesAt) return
+    clearTimeout(timer)
+    writesAt = at
+    timer = setTimeout(flush, milliseconds).unref()
   }
 
   function takePending(): [string, AuditEvent][] {
     const batch: [string, AuditEvent][] = []
     for (const [key, line] of lines) {
-      if (line.pending) batch.push([line.windowKey, line.pending])
+      if (line.pending) {
+        batch.push([line.windowKey, line.pending])
+        line.isWritten = true
+      }
       line.pending = undefined
       if (line.endsAt <= now()) lines.delete(key)
     }
@@ -75,7 +89,7 @@ export function tallyRefusals({ store, log, now, newId }: TallyDeps): RefusalTal
 
   function flush(): Promise<void> {
     clearTimeout(timer)
-    timer = undefined
+    writesAt = Number.POSITIVE_INFINITY
     const batch = takePending()
     if (batch.length > 0) writing = writing.then(() => write(batch))
     return writing

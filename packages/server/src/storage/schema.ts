@@ -46,6 +46,7 @@ export type Schema = {
     id: string
     user_id: string | null
     session_id: string | null
+    identifier_digest: string | null
     event_type: string
     ip_address: string
     user_agent: string

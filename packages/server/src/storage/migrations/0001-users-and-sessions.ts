@@ -65,6 +65,7 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .addColumn('id', 'text', (column) => column.notNull().unique())
     .addColumn('user_id', 'text')
     .addColumn('session_id', 'text')
+    .addColumn('identifier_digest', 'text')
     .addColumn('event_type', 'text', (column) => column.notNull())
     .addColumn('ip_address', 'text', (column) => column.notNull())
     .addColumn('user_agent', 'text', (column) => column.notNull())
