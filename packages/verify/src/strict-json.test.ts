@@ -1,0 +1,134 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { parseStrictJson, StrictJsonError } from './strict-json.ts'
+
+const secret = 'correct horse battery staple'
+
+test('parseStrictJson() reads what JSON.stringify() writes, from text and from bytes', () => {
+  const wellFormed = fc.jsonValue({ noUnicodeString: false, maxDepth: 8 }).filter((value) => isStrict(value))
+  fc.assert(
+    fc.property(wellFormed, (value) => {
+      const text = JSON.stringify(value)
+
+      expect(parseStrictJson(text)).toEqual(JSON.parse(text))
+      expect(parseStrictJson(Buffer.from(text))).toEqual(JSON.parse(text))
+    }),
+  )
+})
+
+test('parseStrictJson() never takes a text that JSON.parse() refuses, nor reads it as another value', () => {
+  const fragments = fc.constantFrom(
+    ...['{', '}', '[', ']', ':', ',', '"', '\\', '\\"', '"a"', '"b":', '\\u0061', ' ', '\t', '1', '-', '1e5', '0.5'],
+    ...['true', 'null', '"\\ud83d\\ude00"', '\ufeff', '\u2028', '//', "'"],
+  )
+  fc.assert(
+    fc.property(fc.array(fragments, { maxLength: 24 }), (pieces) => {
+      const text = pieces.join('')
+      const strict = outcome(() => parseStrictJson(text))
+
+      expect(strict === refused || JSON.stringify(strict) === JSON.stringify(outcome(() => JSON.parse(text)))).toBe(
+        true,
+      )
+    }),
+    { numRuns: 3_000 },
+  )
+})
+
+test.each([
+  ['in an object', '{"a":1,"a":1}'],
+  ['with other members between', '{"a":1,"b":{"a":2},"a":3}'],
+  ['once escaped', '{"sub":1,"s\\u0075b":2}'],
+  ['with a blank before the colon', '{"a" :1,"a"\n:2}'],
+  ['in an object in a list', '[{"a":1,"a":2}]'],
+  ['after an object that was closed', '{"a":{},"a":{}}'],
+  ['empty', '{"":1,"":2}'],
+])('parseStrictJson() refuses a member name that comes twice: %s [ASVS 1.5.3] [RFC7519-4]', (_, text) => {
+  expect(() => parseStrictJson(text)).toThrow(StrictJsonError)
+})
+
+test.each([
+  ['the same name in two objects', '[{"a":1},{"a":2}]', [{ a: 1 }, { a: 2 }]],
+  ['the same name in an object and in one inside it', '{"a":{"a":1}}', { a: { a: 1 } }],
+  ['a value like a name', '{"a":"b","b":"a"}', { a: 'b', b: 'a' }],
+  ['text that looks like members', '{"a":"\\"a\\":1,{","b":"[[["}', { a: '"a":1,{', b: '[[[' }],
+  ['a scalar', ' "x" ', 'x'],
+  ['numbers of every form', '[0,-1,1.5,1e3,1E-3,-0]', [0, -1, 1.5, 1000, 0.001, -0]],
+])('parseStrictJson() reads %s', (_, text, value) => {
+  expect(parseStrictJson(text)).toEqual(value)
+})
+
+test.each([
+  ['plain', '{"__proto__":{"admin":true}}'],
+  ['escaped', '{"\\u005f_proto__":1}'],
+  ['in a list', '[{"a":[{"__proto__":1}]}]'],
+])('parseStrictJson() refuses the member name __proto__: %s', (_, text) => {
+  expect(() => parseStrictJson(text)).toThrow(StrictJsonError)
+})
+
+test.each([
+  ['a byte order mark', Buffer.from('\ufeff{}')],
+  ['a byte that is not UTF-8', Buffer.from([0x22, 0xff, 0x22])],
+  ['an overlong form', Buffer.from([0x22, 0xc0, 0xaf, 0x22])],
+  ['a surrogate in UTF-8', Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22])],
+  ['UTF-16', Buffer.from('{}', 'utf16le')],
+  ['nothing', Buffer.alloc(0)],
+])('parseStrictJson() refuses bytes with %s [ASVS 1.5.3] [RFC8725-3.7]', (_, bytes) => {
+  expect(() => parseStrictJson(bytes)).toThrow(StrictJsonError)
+})
+
+test.each([
+  ['raw', '"\ud800"'],
+  ['escaped', '"\\ud800"'],
+  ['escaped in a name', '{"\\udc00":1}'],
+  ['in the wrong order', '"\\udc00\\ud800"'],
+  ['a byte order mark in text', '\ufeff{}'],
+])('parseStrictJson() refuses text with a lone surrogate: %s [ASVS 1.5.3]', (_, text) => {
+  expect(() => parseStrictJson(text)).toThrow(StrictJsonError)
+})
+
+test.each(['1e999', '-1e999', '[1e309]', `1${'0'.repeat(400)}`, '{"a":-1E400}'])(
+  'parseStrictJson() refuses a number too great for a double: %s',
+  (text) => {
+    expect(() => parseStrictJson(text)).toThrow(StrictJsonError)
+  },
+)
+
+test('parseStrictJson() takes 32 levels of nesting and refuses 33', () => {
+  const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels)
+
+  expect(parseStrictJson(nested(32))).toBeInstanceOf(Array)
+  expect(() => parseStrictJson(nested(33))).toThrow(StrictJsonError)
+})
+
+test('parseStrictJson() takes another limit of nesting when asked', () => {
+  expect(parseStrictJson('{"a":1}', { maxDepth: 1 })).toEqual({ a: 1 })
+  expect(() => parseStrictJson('{"a":[]}', { maxDepth: 1 })).toThrow(StrictJsonError)
+  expect(() => parseStrictJson('[]', { maxDepth: 0 })).toThrow(StrictJsonError)
+})
+
+test.each([`{"password":"${secret}",}`, `{"${secret}":1,"${secret}":2}`, `"${secret}`, `${secret}`])(
+  'parseStrictJson() does not quote what it refuses',
+  (text) => {
+    const error = outcome(
+      () => parseStrictJson(text),
+      (caught) => caught,
+    ) as StrictJsonError
+
+    expect(`${error.message} ${error.stack} ${error.cause}`).not.toContain('horse')
+  },
+)
+
+const refused = Symbol('refused')
+
+function outcome(read: () => unknown, onError: (error: unknown) => unknown = () => refused): unknown {
+  try {
+    return read()
+  } catch (error) {
+    return onError(error)
+  }
+}
+
+function isStrict(value: unknown): boolean {
+  const text = JSON.stringify(value)
+  return text.isWellFormed() && !text.includes('__proto__') && !/\\ud[89a-f]/i.test(text)
+}
