@@ -22,7 +22,7 @@ function standsPlainly(url: string, userId: string): boolean {
   const [path = ''] = url.split('?', 1)
   const [root, ...segments] = path.split('/')
   const at = segments.indexOf(userId)
-  const isUnmistakable = segments.slice(0, at).every(isPlain) && !segments.some(isDots)
+  const isUnmistakable = segments.slice(0, at).every(isPlain) && !hasDotSegment(path)
   return root === '' && at >= 0 && isUnmistakable && !path.includes('#')
 }
 
@@ -31,6 +31,7 @@ function isPlain(segment: string): boolean {
   return /^[A-Za-z0-9._~:@+,=-]+$/.test(segment)
 }
 
-function isDots(segment: string): boolean {
-  return /^(?:\.|%2e){1,2}$/i.test(segment)
+/** Also where somebody further on decodes a separator first, or cuts a segment at a semicolon. */
+function hasDotSegment(path: string): boolean {
+  return path.split(/\/|\\|%2f|%5c/i).some((segment) => /^(?:\.|%2e){1,2}(?:;|$)/i.test(segment))
 }

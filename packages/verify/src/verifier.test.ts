@@ -1,0 +1,283 @@
+import { afterEach, expect, test } from 'vitest'
+import type { RevocationSource } from './revocation-feed.ts'
+import { currentEvent, revokedEvent, testIssuer } from './testing/issuer.ts'
+import { deadAddress } from './testing/server.ts'
+import {
+  ada,
+  claimsOf,
+  eddsaKey,
+  encode,
+  es256Key,
+  hs256Key,
+  issuer,
+  rs256Key,
+  startOfTime,
+  tokenOf,
+} from './testing/tokens.ts'
+import { TokenError } from './token-error.ts'
+import { createVerifier } from './verifier.ts'
+import type { VerifierOptions } from './verifier-options.ts'
+
+const key = es256Key()
+const secret = 'a secret of at least 32 bytes, for tests'
+const endings: (() => unknown)[] = []
+
+afterEach(async () => {
+  for (const end of endings.splice(0).reverse()) await end()
+})
+
+function testVerifier(options: Partial<VerifierOptions> = {}) {
+  const keys = 'secret' in options || 'keys' in options ? {} : { keys: { keys: [key.jwk] } }
+  const verifier = createVerifier({ issuer, revocations: 'off', now: () => startOfTime * 1_000, ...keys, ...options })
+  endings.push(verifier.close)
+  return verifier
+}
+
+async function openIssuer(...keys: object[]) {
+  const opened = await testIssuer({ keys })
+  endings.push(opened.close)
+  return opened
+}
+
+const remote = { keys: undefined } as unknown as Partial<VerifierOptions>
+
+test.each([
+  ['ES256', es256Key()],
+  ['EdDSA', eddsaKey()],
+  ['RS256', rs256Key()],
+] as const)('verify() takes a token by a key of the set, %s [RFC8725-3.2a] [RFC9068-2.1a]', async (_, own) => {
+  const verifier = testVerifier({ keys: { keys: [own.jwk] } })
+
+  await expect(verifier.verify(tokenOf(own))).resolves.toMatchObject({ user_id: ada })
+})
+
+test('verify() takes a token by the shared secret, with any key id or none', async () => {
+  const verifier = testVerifier({ secret })
+
+  await expect(verifier.verify(tokenOf(hs256Key(secret)))).resolves.toMatchObject({ user_id: ada })
+  await expect(verifier.verify(tokenOf(hs256Key(secret), { header: { kid: undefined } }))).resolves.toBeDefined()
+})
+
+test('verify() takes nothing but HS256 with a secret, and everything but HS256 with keys [ASVS 9.1.2]', async () => {
+  const invalid = { code: 'AUTH_INVALID' }
+
+  await expect(testVerifier({ secret }).verify(tokenOf(key))).rejects.toMatchObject(invalid)
+  await expect(testVerifier().verify(tokenOf(hs256Key(secret)))).rejects.toMatchObject(invalid)
+})
+
+test('verify() takes only the algorithms that it was told to [RFC8725-3.1a]', async () => {
+  const verifier = testVerifier({ algorithms: ['EdDSA'] })
+
+  await expect(verifier.verify(tokenOf(key))).rejects.toMatchObject({ code: 'AUTH_INVALID' })
+})
+
+test('verify() refuses a token by a key of another issuer [RFC8725-3.8a]', async () => {
+  await expect(testVerifier().verify(tokenOf(es256Key('ec-1')))).rejects.toMatchObject({ code: 'AUTH_INVALID' })
+})
+
+test('verify() looks at claims only after the signature has matched [ASVS 9.1.1]', async () => {
+  const expired = tokenOf(es256Key('ec-1'), { claims: claimsOf({ exp: 1, iat: 0 }) })
+  const odd = tokenOf(es256Key('ec-1'), { claims: '[]' })
+
+  await expect(testVerifier().verify(expired)).rejects.toMatchObject({ code: 'AUTH_INVALID' })
+  await expect(testVerifier().verify(odd)).rejects.toMatchObject({ code: 'AUTH_INVALID' })
+})
+
+test.each([undefined, null, 1, {}, '', 'x', 'é.é.é'])('verify() rejects %j and never throws at once', async (token) => {
+  const outcome = testVerifier().verify(token as string)
+
+  await expect(outcome).rejects.toBeInstanceOf(TokenError)
+})
+
+test.each([
+  ['expired', 'AUTH_EXPIRED', { exp: startOfTime - 1 }],
+  ['ill-formed', 'AUTH_INVALID_CLAIMS', { email: 1 }],
+  ['foreign', 'AUTH_INVALID', { iss: 'https://other.example.com' }],
+])('verify() says of an %s token %s, without a word of it', async (_, code, changes) => {
+  const token = tokenOf(key, { claims: claimsOf(changes) })
+  const error: TokenError = await testVerifier()
+    .verify(token)
+    .catch((caught) => caught)
+
+  expect(error).toMatchObject({ name: 'TokenError', code, status: 401 })
+  expect(`${error.message}${error.stack}${JSON.stringify(error.cause)}`).not.toContain(token.slice(0, 20))
+})
+
+test('verify() gives two calls claims that nobody can change', async () => {
+  const claims = await testVerifier().verify(tokenOf(key))
+
+  expect(() => Object.assign(claims, { user_id: 'x' })).toThrow(TypeError)
+})
+
+test('verify() fetches the keys of the issuer, once', async () => {
+  const opened = await openIssuer(key.jwk)
+  const verifier = testVerifier({ ...remote, issuer: opened.url })
+  const token = tokenOf(key, { claims: claimsOf({ iss: opened.url }) })
+
+  await Promise.all([verifier.verify(token), verifier.verify(token)])
+
+  expect(opened.keySetRequests()).toBe(1)
+  expect(verifier.status()).toEqual({ keys: 1, revocations: undefined })
+})
+
+test('verify() takes a token by a key that the issuer has just begun to use', async () => {
+  const opened = await openIssuer(key.jwk)
+  const verifier = testVerifier({ ...remote, issuer: opened.url })
+  const next = es256Key('ec-2')
+  await verifier.ready()
+  opened.publish([key.jwk, next.jwk])
+
+  const claims = await verifier.verify(tokenOf(next, { claims: claimsOf({ iss: opened.url }) }))
+
+  expect(claims.user_id).toBe(ada)
+  expect(opened.keySetRequests()).toBe(2)
+})
+
+test('verify() does not ask the issuer again and again for keys that do not exist', async () => {
+  const opened = await openIssuer(key.jwk)
+  const verifier = testVerifier({ ...remote, issuer: opened.url })
+  const strangers = ['a', 'b', 'c', 'd'].map((keyId) => tokenOf(es256Key(keyId)))
+
+  await verifier.ready()
+  for (const token of strangers) await expect(verifier.verify(token)).rejects.toMatchObject({ code: 'AUTH_INVALID' })
+
+  expect(opened.keySetRequests()).toBe(2)
+})
+
+test('verify() asks nobody for the key of an algorithm that cannot pass', async () => {
+  const opened = await openIssuer(key.jwk)
+  const verifier = testVerifier({ ...remote, issuer: opened.url })
+
+  await expect(verifier.verify(`${encode({ alg: 'none', typ: 'at+jwt' })}..`)).rejects.toMatchObject({ status: 401 })
+  expect(opened.keySetRequests()).toBe(0)
+})
+
+test('verify() says 503 while keys cannot be had', async () => {
+  const { url } = await deadAddress()
+  const verifier = testVerifier({ ...remote, issuer: url })
+  const unavailable = { code: 'VERIFIER_UNAVAILABLE', status: 503 }
+
+  await expect(verifier.verify(tokenOf(key))).rejects.toMatchObject(unavailable)
+  await expect(verifier.ready()).rejects.toMatchObject(unavailable)
+})
+
+test('verify() takes keys from a function, and asks it again for an unknown key', async () => {
+  const next = es256Key('ec-2')
+  const published = [key.jwk]
+  const verifier = testVerifier({ keys: () => ({ keys: published }) })
+  await verifier.verify(tokenOf(key))
+  published.push(next.jwk)
+
+  await expect(verifier.verify(tokenOf(next))).resolves.toMatchObject({ user_id: ada })
+})
+
+test('verify() refuses a token whose session was revoked a moment ago', async () => {
+  const opened = await openIssuer(key.jwk)
+  const verifier = testVerifier({ issuer: opened.url, revocations: 'feed' })
+  const claims = claimsOf({ iss: opened.url })
+  const token = tokenOf(key, { claims })
+  const listener = await opened.nextListener()
+  listener.send(currentEvent('1'))
+  await expect(verifier.verify(token)).resolves.toBeDefined()
+
+  listener.send(revokedEvent('2', { sid: String(claims['sid']), exp: startOfTime + 3_600 }))
+
+  await expect.poll(() => verifier.status().revocations?.sessions).toBe(1)
+  await expect(verifier.verify(token)).rejects.toMatchObject({ code: 'AUTH_REVOKED', status: 401 })
+})
+
+/** Revocations that a test decides. */
+const sourceOf = (changes: Partial<RevocationSource>): RevocationSource => ({ isRevoked: () => false, ...changes })
+
+test('verify() calls an expired token expired, revoked or not', async () => {
+  const verifier = testVerifier({ revocations: sourceOf({ isRevoked: () => true }) })
+
+  await expect(verifier.verify(tokenOf(key, { claims: claimsOf({ exp: startOfTime }) }))).rejects.toMatchObject({
+    code: 'AUTH_EXPIRED',
+  })
+  await expect(verifier.verify(tokenOf(key))).rejects.toMatchObject({ code: 'AUTH_REVOKED' })
+})
+
+test('verify() asks by session and passes on that the source is stale', async () => {
+  const asked: string[] = []
+  const isRevoked = (sessionId: string) => asked.push(sessionId) > 1
+  const claims = claimsOf()
+  const stale = async () => Promise.reject(new TokenError('REVOCATIONS_STALE'))
+
+  await testVerifier({ revocations: sourceOf({ isRevoked }) }).verify(tokenOf(key, { claims }))
+  expect(asked).toEqual([claims['sid']])
+
+  const verifier = testVerifier({ revocations: sourceOf({ assertFresh: stale }) })
+  await expect(verifier.verify(tokenOf(key))).rejects.toMatchObject({ code: 'REVOCATIONS_STALE', status: 503 })
+  await expect(verifier.ready()).rejects.toMatchObject({ code: 'REVOCATIONS_STALE' })
+})
+
+test('verify() refuses a token without a session where revocations count', async () => {
+  const audience = 'https://api.example.com'
+  const claims = {
+    iss: issuer,
+    sub: 'u',
+    aud: audience,
+    client_id: 'c',
+    jti: 'j',
+    iat: startOfTime,
+    exp: startOfTime + 9,
+  }
+  const options = { audience, profile: 'rfc9068' } as const
+  const token = tokenOf(key, { claims })
+
+  await expect(testVerifier(options).verify(token)).resolves.toMatchObject({ user_id: 'u' })
+  await expect(testVerifier({ ...options, revocations: sourceOf({}) }).verify(token)).rejects.toMatchObject({
+    code: 'AUTH_INVALID_CLAIMS',
+  })
+})
+
+const wrongOptions: [string, object][] = [
+  ['there is no option "audeince"', { audeince: 'x' }],
+  ['issuer must be', { issuer: undefined }],
+  ['issuer must be', { issuer: 'auth.example.com' }],
+  ['issuer must be', { issuer: 'ftp://auth.example.com' }],
+  ['issuer must be', { issuer: 'https://auth.example.com?x' }],
+  ['issuer must be', { issuer: 'https://auth.example.com/#x' }],
+  ['issuer must be', { issuer: 'https://user@auth.example.com' }],
+  ['issuer must be', { issuer: ' https://auth.example.com' }],
+  ['secret must have at least 32 bytes: it has 31', { secret: 'x'.repeat(31) }],
+  ['secret must be text or bytes', { secret: 42 }],
+  ['secret and keys cannot both be given', { secret, keys: { keys: [] } }],
+  ['keys must be', { keys: [] }],
+  ['keys must be', { keys: 'x' }],
+  ['algorithms without a secret', { algorithms: ['HS256'] }],
+  ['algorithms without a secret', { algorithms: ['ES256', 'HS256'] }],
+  ['algorithms without a secret', { algorithms: [] }],
+  ['algorithms without a secret', { algorithms: 'ES256' }],
+  ['algorithms without a secret', { algorithms: ['none'] }],
+  ['algorithms with a secret', { secret, algorithms: ['ES256'] }],
+  ['algorithms with a secret', { secret, algorithms: ['HS256', 'ES256'] }],
+  ['audience must be', { audience: '' }],
+  ['audience must be', { audience: ['x'] }],
+  ['profile must be', { profile: 'oidc' }],
+  ['clockToleranceSeconds must be', { clockToleranceSeconds: -1 }],
+  ['clockToleranceSeconds must be', { clockToleranceSeconds: 301 }],
+  ['clockToleranceSeconds must be', { clockToleranceSeconds: Number.NaN }],
+  ['maxStalenessSeconds must be', { maxStalenessSeconds: 0 }],
+  ['maxStalenessSeconds must be', { maxStalenessSeconds: Number.POSITIVE_INFINITY }],
+  ['revocations must be', { revocations: 'on' }],
+  ['revocations must be', { revocations: {} }],
+  ['revocations must be', { revocations: null }],
+  ['now must be', { now: 5 }],
+]
+
+test.each(wrongOptions)('createVerifier() refuses to start: %s, %j', (problem, options) => {
+  const create = () => createVerifier({ issuer, revocations: 'off', ...options } as VerifierOptions)
+
+  expect(create).toThrow(TypeError)
+  expect(create).toThrow(`Cannot create a verifier: ${problem}`)
+})
+
+test('createVerifier() does not show a secret that is too short', () => {
+  expect(() => createVerifier({ issuer, secret: 'hunter2' })).toThrow(/^(?!.*hunter2)/)
+})
+
+test('createVerifier() counts a secret in bytes', () => {
+  expect(() => testVerifier({ secret: 'é'.repeat(16) })).not.toThrow()
+})
