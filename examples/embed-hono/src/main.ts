@@ -1,0 +1,42 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { getRequestListener, type HttpBindings } from '@hono/node-server'
+import { authenticateOwner, type LatchkeyVariables } from '@latchkey/verify/hono'
+import { Hono } from 'hono'
+import { createLatchkey } from 'latchkey'
+
+const host = process.env['HOST'] || '127.0.0.1'
+const port = Number(process.env['PORT'] || 8000)
+
+const latchkey = createLatchkey({
+  publicUrl: process.env['PUBLIC_URL'] || `http://localhost:${port}`,
+  databaseUrl: process.env['DATABASE_URL'] || 'sqlite:data/latchkey.db',
+})
+await latchkey.migrate()
+
+const app = new Hono<{ Bindings: HttpBindings; Variables: LatchkeyVariables }>()
+
+// Before the guard, whose /api/:user_id/* matches /api/auth/* too. `c.env` tells Latchkey the client's address.
+for (const path of ['/api/auth/*', '/.well-known/*', '/docs/*', '/openapi.json', '/healthz', '/readyz']) {
+  app.all(path, (c) => latchkey.fetch(c.req.raw, c.env))
+}
+
+app.get('/', (c) => c.text('A page for everybody\n'))
+
+app.use('/api/:user_id/*', authenticateOwner(latchkey.verifier))
+app.get('/api/:user_id/greeting', (c) => c.json({ greeting: `Hello, ${c.get('claims').email}` }))
+
+const server = createServer(getRequestListener(app.fetch))
+server.listen(port, host, () => {
+  const { port } = server.address() as AddressInfo
+  console.log(`The app listens on http://${host}:${port}`)
+})
+
+/** First what was asked is answered, then Latchkey ends. Verifiers elsewhere hold their streams open: cut off, they come back. */
+function stop(): void {
+  server.close(() => latchkey.close())
+  setTimeout(() => server.closeAllConnections(), 2_000).unref()
+}
+
+process.once('SIGTERM', stop)
+process.once('SIGINT', stop)
