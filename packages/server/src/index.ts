@@ -27,6 +27,7 @@ export type LatchkeyOptions = LatchkeySettings & {
 export type Latchkey = {
   /**
    * Answers `/api/auth/*`, `/.well-known/*`, `/healthz`, `/readyz`, `/docs` and `/openapi.json`; 404 for the rest.
+   * `/metrics` is off unless the settings say otherwise.
    * @param environment what the platform tells: under `@hono/node-server` its `{ incoming }`; elsewhere give
    *   `{ remoteAddress }`, without which every client counts as one
    */
@@ -49,7 +50,7 @@ export type Latchkey = {
  */
 export function createLatchkey(options: LatchkeyOptions = {}): Latchkey {
   const { log, environment = 'production', ...given } = options
-  const config = loadConfig({ ...toVariables(given), NODE_ENV: environment })
+  const config = loadConfig({ METRICS: 'off', ...toVariables(given), NODE_ENV: environment })
   const house = assemble(config, { log: log ?? createLog(config.LOG_LEVEL) })
   const answer = (request: Request, bindings: object = {}) => house.app.fetch(request, bindings)
 
