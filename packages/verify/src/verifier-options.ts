@@ -6,26 +6,26 @@ export interface VerifierOptions {
   /** Who issues the tokens: compared exactly with `iss`, and the address that keys and revocations come from. */
   issuer: string
   /** For shared-secret mode, HS256: at least 32 bytes (of UTF-8, when it is text). */
-  secret?: string | Uint8Array
+  secret?: string | Uint8Array | undefined
   /**
    * The public keys, or what gives them: asked again every 5 minutes and for an unknown key.
    * Without `secret` and `keys` they are fetched from `{issuer}/.well-known/jwks.json`.
    */
-  keys?: KeySet | (() => Promise<KeySet> | KeySet)
+  keys?: KeySet | (() => Promise<KeySet> | KeySet) | undefined
   /** Which algorithms count: ES256, EdDSA and RS256 by default; with a secret HS256 alone. */
-  algorithms?: readonly Algorithm[]
+  algorithms?: readonly Algorithm[] | undefined
   /** Who we are: must be in `aud`. Without it, a token that has an `aud` is refused. */
-  audience?: string
+  audience?: string | undefined
   /** Which claims a token must have: ours by default, or those of RFC 9068 2.2. */
-  profile?: Profile
+  profile?: Profile | undefined
   /** How long after `exp` a token still passes: 0 to 300, 0 by default. */
-  clockToleranceSeconds?: number
+  clockToleranceSeconds?: number | undefined
   /** `feed` by default: follow the issuer's revocations. `off`: tokens live until `exp`, whatever happens. */
-  revocations?: 'feed' | 'off' | RevocationSource
+  revocations?: 'feed' | 'off' | RevocationSource | undefined
   /** How long the feed may be silent before tokens are refused with 503: 30 by default. */
-  maxStalenessSeconds?: number
+  maxStalenessSeconds?: number | undefined
   /** Unix milliseconds: the system's clock by default. */
-  now?: () => number
+  now?: (() => number) | undefined
 }
 
 /** The options, checked, with the defaults filled in. */

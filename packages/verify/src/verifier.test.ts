@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { afterEach, expect, test } from 'vitest'
 import type { RevocationSource } from './revocation-feed.ts'
 import { currentEvent, revokedEvent, testIssuer } from './testing/issuer.ts'
@@ -39,7 +41,7 @@ async function openIssuer(...keys: object[]) {
   return opened
 }
 
-const remote = { keys: undefined } as unknown as Partial<VerifierOptions>
+const remote = { keys: undefined }
 
 test.each([
   ['ES256', es256Key()],
@@ -280,4 +282,25 @@ test('createVerifier() does not show a secret that is too short', () => {
 
 test('createVerifier() counts a secret in bytes', () => {
   expect(() => testVerifier({ secret: 'é'.repeat(16) })).not.toThrow()
+})
+
+/** Runs a module that makes a verifier of this issuer, in a process of its own. */
+function runAlone(url: string, then: string) {
+  const source = new URL('./verifier.ts', import.meta.url)
+  const script = `import { createVerifier } from '${source}'
+    const verifier = createVerifier({ issuer: '${url}' })
+    ${then}`
+  return promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], { timeout: 10_000 })
+}
+
+test('createVerifier() does not keep the process alive, with an issuer or without', async () => {
+  const opened = await openIssuer()
+  const { url } = await deadAddress()
+  const listening = `await verifier.ready(); console.log('ready')`
+  const alone = runAlone(opened.url, listening)
+  const listener = await opened.nextListener()
+  listener.send(currentEvent('1'))
+
+  await expect(alone).resolves.toMatchObject({ stdout: 'ready\n' })
+  await expect(runAlone(url, 'setTimeout(() => {}, 300)')).resolves.toMatchObject({ stdout: '' })
 })

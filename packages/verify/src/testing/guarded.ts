@@ -12,7 +12,7 @@ export const verifier = createVerifier({
 
 export const adasToken = tokenOf(key)
 export const bobsToken = tokenOf(key, { claims: claimsOf({ user_id: bob, sub: bob }) })
-export const expiredToken = tokenOf(key, { claims: claimsOf({ exp: startOfTime }) })
+const expiredToken = tokenOf(key, { claims: claimsOf({ exp: startOfTime }) })
 
 export const bearer = (token: string) => `Authorization: Bearer ${token}`
 

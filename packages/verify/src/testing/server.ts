@@ -24,7 +24,7 @@ export async function serving(server: Server, port = 0): Promise<TestServer> {
 }
 
 /** Ends a server with all its connections. */
-export function shut(server: Server): Promise<void> {
+function shut(server: Server): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve())
     server.closeAllConnections()
