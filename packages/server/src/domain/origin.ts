@@ -13,9 +13,12 @@ export const maxUserAgentLength = 500
  * and what goes beyond 500 characters is cut.
  */
 export function printableUserAgent(raw: string): string {
-  const escaped = raw.replace(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+  const escaped = raw.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, escapeOf)
   return escaped.slice(0, maxUserAgentLength).toWellFormed()
+}
+
+/** As JSON does it: one escape for each half of a character beyond the basic plane. */
+function escapeOf(character: string): string {
+  const units = Array.from({ length: character.length }, (_, at) => character.charCodeAt(at))
+  return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('')
 }
