@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
-const conditions = ['latchkey-source', 'node', 'import', 'module', 'default']
+const conditions = ['latchkey-source', 'node', 'default']
 
 export default defineConfig({
   resolve: { conditions },

@@ -1,14 +1,12 @@
-import type { RequestHandler } from 'express'
+import express, { type RequestHandler } from 'express'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { authenticate, authenticateOwner } from './express.ts'
 import { adasToken, bearer, bobsToken, refusedHeaders, verifier } from './testing/guarded.ts'
 import { hostilePaths } from './testing/hostile-paths.ts'
-import { loadExpress } from './testing/load-express.ts'
 import { sendRaw, serve, type TestServer } from './testing/server.ts'
 import { ada, bob } from './testing/tokens.ts'
 
 const handled: string[] = []
-const express = await loadExpress()
 const app = express()
 const handle: RequestHandler = (request, response) => {
   handled.push(request.path)
