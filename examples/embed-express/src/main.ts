@@ -14,11 +14,11 @@ await latchkey.migrate()
 
 const app = express()
 
-// `all`, not `use`, which would cut the path; and before whatever reads bodies, such as express.json().
-app.all(
-  ['/api/auth/*path', '/.well-known/*path', '/docs', '/docs/*path', '/openapi.json', '/healthz', '/readyz'],
-  latchkey.nodeListener,
-)
+// Before whatever reads bodies, such as express.json().
+app.use((request, response, next) => {
+  if (latchkey.handles(request.path)) latchkey.nodeListener(request, response)
+  else next()
+})
 
 app.use(express.json())
 app.get('/', (_, response) => {
@@ -36,10 +36,10 @@ const server = app.listen(port, host, (error) => {
   console.log(`The app listens on http://${host}:${port}`)
 })
 
-/** First what was asked is answered, then Latchkey ends. Verifiers elsewhere hold their streams open: cut off, they come back. */
+/** What was asked is answered first; streams to verifiers elsewhere end, and they come back when the app does. */
 function stop(): void {
-  server.close(() => latchkey.close())
-  setTimeout(() => server.closeAllConnections(), 2_000).unref()
+  server.close()
+  void latchkey.close()
 }
 
 process.once('SIGTERM', stop)

@@ -17,9 +17,7 @@ await latchkey.migrate()
 const app = new Hono<{ Bindings: HttpBindings; Variables: LatchkeyVariables }>()
 
 // Before the guard, whose /api/:user_id/* matches /api/auth/* too. `c.env` tells Latchkey the client's address.
-for (const path of ['/api/auth/*', '/.well-known/*', '/docs/*', '/openapi.json', '/healthz', '/readyz']) {
-  app.all(path, (c) => latchkey.fetch(c.req.raw, c.env))
-}
+app.use((c, next) => (latchkey.handles(c.req.path) ? latchkey.fetch(c.req.raw, c.env) : next()))
 
 app.get('/', (c) => c.text('A page for everybody\n'))
 
@@ -32,10 +30,10 @@ server.listen(port, host, () => {
   console.log(`The app listens on http://${host}:${port}`)
 })
 
-/** First what was asked is answered, then Latchkey ends. Verifiers elsewhere hold their streams open: cut off, they come back. */
+/** What was asked is answered first; streams to verifiers elsewhere end, and they come back when the app does. */
 function stop(): void {
-  server.close(() => latchkey.close())
-  setTimeout(() => server.closeAllConnections(), 2_000).unref()
+  server.close()
+  void latchkey.close()
 }
 
 process.once('SIGTERM', stop)

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Verifier } from '@latchkey/verify'
 import { assemble } from './cli/assemble.ts'
@@ -13,7 +14,7 @@ type CamelCase<Name extends string> = Name extends `${infer Head}_${infer Tail}`
 
 /** Every variable of docs/configuration.md under its name in camel case: `ACCESS_TOKEN_TTL` is `accessTokenTtl`. */
 export type LatchkeySettings = {
-  [Name in Exclude<SettingName, 'HOST' | 'PORT'> as CamelCase<Name>]?: string | number | readonly string[]
+  [Name in Exclude<SettingName, 'HOST' | 'PORT'> as CamelCase<Name>]?: string | number | readonly string[] | undefined
 }
 
 export type LatchkeyOptions = LatchkeySettings & {
@@ -32,15 +33,23 @@ export type Latchkey = {
    *   `{ remoteAddress }`, without which every client counts as one
    */
   fetch(request: Request, environment?: { incoming?: IncomingMessage; remoteAddress?: string }): Promise<Response>
-  /** The same for `node:http` and what stands on it, such as Express. */
+  /** Says whether a path (without its query) is one that `fetch` answers: what is not, is yours. */
+  handles(path: string): boolean
+  /**
+   * The same as `fetch` for `node:http` and what stands on it, such as Express. It reads the body itself: put it
+   * before whatever else does, such as `express.json()`.
+   */
   nodeListener(incoming: IncomingMessage, outgoing: ServerResponse): void
   /** Verifies access tokens in this process: it knows of a logout when the logout answers. */
   verifier: Verifier
   /** Brings the database up to this program; answers the names of what was done. Call it before the first request. */
   migrate(): Promise<string[]>
-  /** Ends streams and lets go of threads and files. */
+  /** Ends streams, lets requests in flight be answered, and lets go of threads and files. */
   close(): Promise<void>
 }
+
+/** Longer than any request takes. */
+const drainMilliseconds = 20_000
 
 /**
  * Makes an authentication server to mount in a program of one's own. It reads no environment variable and no file
@@ -51,15 +60,33 @@ export type Latchkey = {
 export function createLatchkey(options: LatchkeyOptions = {}): Latchkey {
   const { log, environment = 'production', ...given } = options
   const config = loadConfig({ METRICS: 'off', ...toVariables(given), NODE_ENV: environment })
-  const house = assemble(config, { log: log ?? createLog(config.LOG_LEVEL) })
-  const answer = (request: Request, bindings: object = {}) => house.app.fetch(request, bindings)
+  const logTo = log ?? createLog(config.LOG_LEVEL)
+  const house = assemble(config, { log: logTo })
+  const inFlight = new Set<Promise<Response>>()
+  if (given.publicUrl === undefined) {
+    logTo.warn({ issuer: config.PUBLIC_URL }, 'publicUrl is not set: verifiers elsewhere must find the server there')
+  }
+
+  function answer(request: Request, bindings: object = {}): Promise<Response> {
+    const answered = Promise.resolve(house.app.fetch(request, bindings))
+    inFlight.add(answered)
+    return answered.finally(() => inFlight.delete(answered))
+  }
+
+  async function close(): Promise<void> {
+    house.revocations.close()
+    const patience = AbortSignal.timeout(drainMilliseconds)
+    await Promise.race([Promise.allSettled(inFlight), once(patience, 'abort')])
+    await house.close()
+  }
 
   return {
-    fetch: async (request, bindings) => answer(request, bindings),
+    fetch: answer,
+    handles: house.handles,
     nodeListener: nodeListener(answer),
     verifier: house.verifier,
     migrate: house.migrations.up,
-    close: house.close,
+    close,
   }
 }
 

@@ -115,8 +115,12 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
     },
   })
 
+  const paths = new Set(app.routes.map(({ path }) => path))
+
   return {
     app,
+    /** Says whether a path is one of this product's. All below `/api/auth/` is, also what nobody has heard of. */
+    handles: (path: string) => path.startsWith('/api/auth/') || paths.has(path),
     auth,
     verifier,
     keys,
