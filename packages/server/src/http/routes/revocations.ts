@@ -29,13 +29,16 @@ export function revocationEndpoints(): Endpoint[] {
         },
       },
       handle: async (c, deps) => {
+        const headers = { 'Content-Type': 'text/event-stream; charset=utf-8', 'X-Accel-Buffering': 'no' }
+        // The body of an answer to HEAD is thrown away unread: a stream in it would never end.
+        if (c.req.method === 'HEAD') return c.body(null, 200, headers)
         if (openStreams >= maxStreams) throw new Refusal('OVERLOADED', { retryAfterSeconds: 5 })
         await deps.revocations.catchUp()
         openStreams += 1
         const stream = streamFrom(readCursor(c, deps.revocations.cursor()), deps, () => {
           openStreams -= 1
         })
-        return c.body(stream, 200, { 'Content-Type': 'text/event-stream; charset=utf-8', 'X-Accel-Buffering': 'no' })
+        return c.body(stream, 200, headers)
       },
     },
   ]
@@ -67,7 +70,10 @@ function streamFrom(cursor: number, { revocations }: HttpDeps, onEnd: () => void
               send('revoked', part.at(-1)?.sequence ?? cursor, { sessions: part.map(toMessage) })
             }
           },
-          onClose: () => controller.close(),
+          onClose: () => {
+            ended.abort()
+            controller.close()
+          },
         },
         ended.signal,
       )
