@@ -105,7 +105,10 @@ export default {
       from: { path: '^examples/' },
       to: {
         path: '^packages/(verify|server)/src/',
-        pathNot: ['^packages/verify/src/(index|hono|express|fastify)\\.ts$', '^packages/server/src/index\\.ts$'],
+        pathNot: [
+          '^packages/verify/src/(index|hono|express|fastify|problem|strict-json)\\.ts$',
+          '^packages/server/src/index\\.ts$',
+        ],
       },
     },
   ],

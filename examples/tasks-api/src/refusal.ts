@@ -1,4 +1,5 @@
 import { TokenError } from '@latchkey/verify'
+import { type ProblemDetail, problemBody } from '@latchkey/verify/problem'
 
 /** Every way in which this API says no by itself; the guards say no to tokens, in the same shape. */
 const refusals = {
@@ -12,37 +13,28 @@ const refusals = {
 
 export type RefusalCode = keyof typeof refusals
 
-/** One fault in one field of the input. */
-export type Detail = { field: string; issue: string }
-
 /** A decision: the rules said no, and the caller may know. Everything else that is thrown is a fault. */
 export class Refusal extends Error {
   readonly code: RefusalCode
-  readonly details: Detail[] | null
+  readonly details: readonly ProblemDetail[] | undefined
 
-  constructor(code: RefusalCode, { details, cause }: { details?: Detail[]; cause?: unknown } = {}) {
+  constructor(code: RefusalCode, { details, cause }: { details?: readonly ProblemDetail[]; cause?: unknown } = {}) {
     super(refusals[code].message, { cause })
     this.name = 'Refusal'
     this.code = code
-    this.details = details ?? null
+    this.details = details
   }
 }
 
 /** Shapes whatever was thrown for its answer. Of a fault the caller learns nothing but the request id. */
 export function problemOf(thrown: unknown, { requestId, now }: { requestId: string; now: number }) {
   const { status, code, message, details } = describe(thrown)
-  return {
-    status,
-    body: {
-      error: { code, message, details },
-      meta: { timestamp: new Date(now).toISOString(), request_id: requestId },
-    },
-  }
+  return { status, body: problemBody({ code, message, details, requestId, now }) }
 }
 
 function describe(thrown: unknown) {
   if (thrown instanceof TokenError) {
-    return { status: thrown.status, code: thrown.code, message: thrown.message, details: null }
+    return { status: thrown.status, code: thrown.code, message: thrown.message, details: undefined }
   }
   const { code, message, details } = thrown instanceof Refusal ? thrown : new Refusal('INTERNAL_ERROR')
   return { status: refusals[code].status, code, message, details }
