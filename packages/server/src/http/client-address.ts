@@ -59,12 +59,14 @@ export function isWithin(canonical: string, ranges: readonly Range[]): boolean {
  */
 export function clientAddress(hops: Hops, trusted: readonly Range[]): string {
   let client = canonicalAddress(hops.peer ?? '') ?? unknownAddress
+  if (!isWithin(client, trusted)) return client
+
   const reported = hops.xForwardedFor === undefined ? forwardedHops(hops.forwarded) : xForwardedHops(hops.xForwardedFor)
   for (const hop of reported.reverse().slice(0, maxHops)) {
-    if (!isWithin(client, trusted)) return client
     const address = addressOfHop(hop)
     if (!address) return client
     client = address
+    if (!isWithin(client, trusted)) return client
   }
   return client
 }
@@ -73,15 +75,29 @@ function xForwardedHops(header: string): string[] {
   return header.split(',').map((hop) => hop.trim())
 }
 
-/** The `for` of each element. Elements are separated by commas outside quotes (RFC 7239, section 4). */
-function forwardedHops(header: string | undefined): string[] {
-  if (!header) return []
-  const elements = header.match(/(?:[^",]|"(?:[^"\\]|\\.)*")+/g) ?? []
-  return elements.map((element) => {
-    const pairs = element.match(/(?:[^";]|"(?:[^"\\]|\\.)*")+/g) ?? []
-    const value = pairs.map((pair) => /^\s*for\s*=\s*(.*?)\s*$/i.exec(pair)?.[1]).find((found) => found !== undefined)
-    return (value ?? '').replace(/^"(.*)"$/, '$1')
-  })
+/** `name=value` or `name="value"` and what ends it: `;` before the next pair, `,` before the next element, or the end. */
+const forwardedPair = /[ \t]*([A-Za-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s",;\\]+))[ \t]*([,;]|$)/y
+
+/**
+ * The `for` of each element (RFC 7239, section 4), none where the header is malformed: a client that opens a quote
+ * and leaves it open would otherwise have its own words read as what the proxy appended.
+ */
+function forwardedHops(header = ''): string[] {
+  const pairs = new RegExp(forwardedPair)
+  const elements: string[] = []
+  let hop: string | undefined
+  while (pairs.lastIndex < header.length) {
+    const [, name = '', quoted, token, end] = pairs.exec(header) ?? []
+    if (end === undefined) return []
+    if (name.toLowerCase() === 'for') {
+      if (hop !== undefined) return []
+      hop = quoted ?? token ?? ''
+    }
+    if (end === ';') continue
+    elements.push(hop ?? '')
+    hop = undefined
+  }
+  return elements
 }
 
 /** `1.2.3.4`, `1.2.3.4:5678`, `2001:db8::1` or `[2001:db8::1]:5678`. */
