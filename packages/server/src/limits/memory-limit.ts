@@ -21,7 +21,9 @@ export function memoryLimit(name: string, rate: { attempts: number; windowSecond
       }
     },
     giveBack: async (key) => {
-      await limiter.reward(key)
+      // Where the window passed since, nothing is left to give back: the count would fall below zero.
+      const spent = await limiter.get(key)
+      if (spent && spent.consumedPoints > 0) await limiter.reward(key)
     },
     forget: async (key) => {
       await limiter.delete(key)
