@@ -34,7 +34,7 @@ export function createApp(deps: HttpDeps): Hono<HttpEnv> {
 
   for (const { route, handle } of endpoints) app.on(route.method, route.path, (c) => handle(c, deps))
   app.notFound((c) => refuse(c, deps, missing(c, endpoints)))
-  app.onError((error, c) => refuse(c, deps, error))
+  app.onError(async (error, c) => refuse(c, deps, await judge(error, deps)))
   return app
 }
 
@@ -76,8 +76,10 @@ function observe(deps: HttpDeps) {
     await next()
 
     const seconds = (performance.now() - startedAt) / 1000
-    const { method, path } = c.req
+    const { method, url } = c.req
     const { status } = c.res
+    // As it was sent, percent-encoded: decoded, it could break a line of the log.
+    const path = new URL(url).pathname
     deps.metrics.observe({ method: knownMethod(method), route: routeOf(c), status, seconds })
     const fields = { request_id: origin.requestId, method, path, status, address: origin.address, seconds }
     deps.log.info(fields, 'Request answered')
@@ -124,12 +126,24 @@ const counted: Partial<Record<RefusalCode, EventType>> = {
   AUTH_FORBIDDEN: 'access_denied',
 }
 
+/** A fault while requests cannot be served at all is told as that: it passes, and the client may come back. */
+async function judge(error: unknown, { assertReady }: HttpDeps): Promise<unknown> {
+  if (isRefusal(error)) return error
+  try {
+    await assertReady()
+    return error
+  } catch {
+    return new Refusal('UNAVAILABLE', { retryAfterSeconds: 1, cause: error })
+  }
+}
+
 /** Everything that was thrown ends here, and leaves in one shape. */
 function refuse(c: HttpContext, { log, now, refusals }: HttpDeps, thrown: unknown): Response {
   const origin = c.get('origin')
-  if (!isRefusal(thrown)) log.error({ request_id: origin.requestId, error: thrown }, 'Request failed')
-
   const refusal = refusalOf(thrown)
+  const isFault = refusal.code === 'INTERNAL_ERROR' || refusal.code === 'UNAVAILABLE'
+  if (isFault) log.error({ request_id: origin.requestId, error: refusal.cause ?? thrown }, 'Request failed')
+
   const type = counted[refusal.code]
   if (type) refusals.count(origin, { type, failureReason: refusal.code })
 
