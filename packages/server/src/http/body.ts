@@ -44,7 +44,17 @@ function assertJson(c: HttpContext): void {
   if (!isJson || c.req.header('content-encoding') !== undefined) throw new Refusal('UNSUPPORTED_MEDIA_TYPE')
 }
 
+/** A body that breaks off is the client's doing: it is refused like any that is malformed. */
 async function readBytes(c: HttpContext): Promise<Uint8Array> {
+  try {
+    return await readAll(c)
+  } catch (cause) {
+    if (cause instanceof Refusal) throw cause
+    throw new Refusal('VALIDATION_ERROR', { details: [{ field: 'body', issue: 'Did not arrive whole' }], cause })
+  }
+}
+
+async function readAll(c: HttpContext): Promise<Uint8Array> {
   const declared = c.req.header('content-length')
   if (Number(declared ?? 0) > maxBodyBytes) throw new Refusal('PAYLOAD_TOO_LARGE')
   if (declared !== undefined) return new Uint8Array(await c.req.arrayBuffer())

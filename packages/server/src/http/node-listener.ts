@@ -39,7 +39,8 @@ export function createNodeServer(fetch: Fetch): Server {
       requestTimeout: requestTimeoutMilliseconds,
       connectionsCheckingInterval: 1000,
       maxHeaderSize: maxHeaderBytes,
-      requireHostHeader: true,
+      // Node would refuse with an empty answer; whoever names no host is refused in the one shape instead.
+      requireHostHeader: false,
     },
     nodeListener(fetch),
   )
@@ -47,7 +48,7 @@ export function createNodeServer(fetch: Fetch): Server {
   server.maxConnections = maxConnections
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuseBytes(error, socket))
   server.on('checkExpectation', (_, outgoing: ServerResponse) => refuseExpectation(outgoing))
-  server.on('connect', (_, socket: Socket) => endWith(socket, 'METHOD_NOT_ALLOWED'))
+  server.on('connect', (_, socket: Socket) => endWith(socket, 'METHOD_NOT_ALLOWED', { allow: 'GET, HEAD, POST' }))
   return server
 }
 
@@ -62,9 +63,9 @@ function refuseBytes(error: NodeJS.ErrnoException, socket: Socket): void {
   else endWith(socket, codeOfClientError[error.code ?? ''] ?? 'VALIDATION_ERROR')
 }
 
-function endWith(socket: Socket, code: RefusalCode): void {
+function endWith(socket: Socket, code: RefusalCode, more: Record<string, string> = {}): void {
   const { status, headers, body } = problem(code)
-  const lines = Object.entries({ ...headers, 'content-length': Buffer.byteLength(body), connection: 'close' })
+  const lines = Object.entries({ ...headers, ...more, 'content-length': Buffer.byteLength(body), connection: 'close' })
   const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
   socket.end(`HTTP/1.1 ${status} Refused\r\n${head}\r\n${body}`)
 }

@@ -5,8 +5,9 @@ import type { HttpContext } from './context.ts'
 const singular = ['authorization', 'host', 'content-type', 'content-length', 'content-encoding', 'origin']
 
 /**
- * Refuses what a framework no longer shows: a header that must stand once and stands twice, and a target with a NUL
- * or a second path in it. Sees only what the platform hands over.
+ * Refuses what a framework no longer shows: a header that must stand once and stands twice, and a target that reads
+ * as one path and resolves to another (`..` and `%2e%2e`, a backslash, a fragment, a second host). Sees only what the
+ * platform hands over.
  *
  * @throws {Refusal} VALIDATION_ERROR
  */
@@ -20,8 +21,8 @@ export function assertUnambiguous(c: HttpContext): void {
     seen.add(name)
   }
 
-  const target = c.env?.incoming?.url ?? '/'
-  if (!target.startsWith('/') || target.startsWith('//')) {
+  const [path = '/'] = c.env?.incoming?.url?.split('?') ?? []
+  if (path.startsWith('//') || /%00/.test(path) || URL.parse(path, 'http://localhost')?.pathname !== path) {
     throw new Refusal('VALIDATION_ERROR', { details: [{ field: 'url', issue: 'Must be a path' }] })
   }
 }
