@@ -1,8 +1,13 @@
-import { expect, test } from 'vitest'
+import { existsSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { chromium } from 'playwright-core'
+import { expect, onTestFinished, test } from 'vitest'
 import { parse } from 'yaml'
 import { codeBlocks, readPage } from './markdown.ts'
 import { freePort, runShell, startProgram, startServer } from './started-server.ts'
 
+const browserPath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 const quickstart = readPage('docs/quickstart.md')
 const programs = codeBlocks(quickstart, 'ts')
 const programWith = (text: string) => programs.find((code) => code.includes(text)) ?? ''
@@ -51,6 +56,43 @@ test.each(['hono', 'express', 'fastify'])(
 
     expect(await own.json()).toEqual({ owner: user_id, notes: [] })
     expect([own.status, another.status, nameless.status]).toEqual([200, 403, 401])
+  },
+)
+
+test('the embedding program of the quickstart signs people up', async () => {
+  const port = await freePort()
+  await startProgram(programWith("from 'latchkey'").replaceAll('3000', String(port)), port)
+
+  const { token } = await signUp(`http://localhost:${port}`)
+
+  expect(token.split('.')).toHaveLength(3)
+})
+
+test.skipIf(!existsSync(browserPath))(
+  'the browser lines of the quickstart log in, read the profile and log out by cookies',
+  async () => {
+    const page = createServer((_, response) =>
+      response.setHeader('content-type', 'text/html').end('<title>app</title>'),
+    )
+    await new Promise<void>((done) => page.listen(0, 'localhost', done))
+    const origin = `http://localhost:${(page.address() as AddressInfo).port}`
+    const { url } = await startServer({ CORS_ORIGINS: origin })
+    await signUp(url)
+    const browser = await chromium.launch({ executablePath: browserPath, args: ['--no-sandbox', '--disable-gpu'] })
+    onTestFinished(async () => {
+      await browser.close()
+      page.close()
+    })
+    const tab = await browser.newPage()
+    await tab.goto(origin)
+    const [lines = ''] = codeBlocks(quickstart, 'js')
+    const program = `(async () => {${lines.replace('http://localhost:8000', url)}
+    return { email: (await profile.json()).email, after: (await fetch(api + '/me', { credentials: 'include' })).status }
+  })()`
+
+    const seen = await tab.evaluate(program)
+
+    expect(seen).toEqual({ email: 'ada@example.com', after: 401 })
   },
 )
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -31,9 +31,15 @@ export async function startServer(settings: Record<string, string> = {}): Promis
 
 /** Starts a program given as TypeScript, as a page shows it, and answers when its port is open. */
 export async function startProgram(code: string, port: number): Promise<void> {
-  const parameters = [join(root, 'run.mjs'), '--input-type=module-typescript', '--eval', code]
-  const child = spawn(process.execPath, parameters, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
-  onTestFinished(() => stop(child))
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-program-'))
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'), 'junction')
+  writeFileSync(join(folder, 'program.mts'), code)
+  const parameters = [join(root, 'run.mjs'), join(folder, 'program.mts')]
+  const child = spawn(process.execPath, parameters, { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] })
+  onTestFinished(async () => {
+    await stop(child)
+    rmSync(folder, { recursive: true })
+  })
   for (;;) {
     const answer = await fetch(`http://localhost:${port}/`).catch(() => undefined)
     if (answer) return
