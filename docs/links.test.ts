@@ -12,6 +12,20 @@ test.each(pages)('every link of %s leads to something that exists', (path) => {
   expect(lost).toEqual([])
 })
 
+test.each(pages)('every npm script that %s names exists', (path) => {
+  const scripts = pages.map(manifestBeside).flatMap((file) => Object.keys(JSON.parse(readPage(file)).scripts ?? {}))
+
+  const named = [...readPage(path).matchAll(/\bnpm run (?:-s )?([a-z][\w:-]*)/g)].map(([, name = '']) => name)
+
+  expect(named.filter((name) => !scripts.includes(name))).toEqual([])
+})
+
+/** The package.json that a page belongs to: its folder's own, else the root's. */
+function manifestBeside(path: string): string {
+  const own = join(dirname(path), 'package.json')
+  return existsSync(join(root, own)) ? own : 'package.json'
+}
+
 /** Every relative target: those of the web are not asked. */
 function linksOf(page: string): string[] {
   return [...page.matchAll(/\]\(([^)\s]+)\)/g)]
