@@ -1,0 +1,182 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { promisify } from 'node:util'
+import { Kysely, sql } from 'kysely'
+import { expect, onTestFinished, test } from 'vitest'
+import { newId } from '../crypto/secrets.ts'
+import type { User, UserId } from '../domain/user.ts'
+import { openDatabase } from './open-store.ts'
+import { sqliteDialect } from './sqlite-dialect.ts'
+
+const run = promisify(execFile)
+
+test.each([
+  ['journal_mode', 'wal'],
+  ['synchronous', 2],
+  ['foreign_keys', 1],
+  ['trusted_schema', 0],
+  ['busy_timeout', 5000],
+])('sqliteDialect() opens a file with %s = %s', async (pragma, expected) => {
+  const database = testKysely(temporaryFile())
+
+  const { rows } = await sql.raw<Record<string, unknown>>(`pragma ${pragma}`).execute(database)
+
+  expect(rows.flatMap((row) => Object.values(row))).toEqual([expected])
+})
+
+test('sqliteDialect() makes the file and its folder for their owner alone', async () => {
+  const path = join(dirname(temporaryFile()), 'nested', 'latchkey.db')
+  const database = testKysely(path)
+
+  await sql`create table t (x)`.execute(database)
+
+  const modes = [dirname(path), path, `${path}-wal`, `${path}-shm`].map((each) => statSync(each).mode & 0o777)
+  expect(modes).toEqual([0o700, 0o600, 0o600, 0o600])
+})
+
+test('sqliteDialect() makes no file before the first query', async () => {
+  const path = temporaryFile()
+
+  testKysely(path)
+
+  expect(statSync(path, { throwIfNoEntry: false })).toBeUndefined()
+})
+
+test('sqliteDialect() refuses every query after it was closed', async () => {
+  const database = testKysely(':memory:')
+  await sql`select 1`.execute(database)
+  await database.destroy()
+
+  const asking = sql`select 1`.execute(database)
+
+  await expect(asking).rejects.toThrow()
+})
+
+test('sqliteDialect() goes on after a query that failed', async () => {
+  const database = testKysely(':memory:')
+  const failing = sql`select * from missing`.execute(database)
+  await expect(failing).rejects.toThrow('missing')
+
+  const next = await sql`select 1 as one`.execute(database)
+
+  expect(next.rows).toEqual([{ one: 1 }])
+})
+
+test('sqliteDialect() keeps its answers right however many kinds of query it saw', async () => {
+  const database = testKysely(':memory:')
+  const numbers = Array.from({ length: 500 }, (_, at) => at)
+
+  const answers = await Promise.all(numbers.map((at) => sql.raw<{ n: number }>(`select ${at} as n`).execute(database)))
+
+  expect(answers.map(({ rows }) => rows[0]?.n)).toEqual(numbers)
+})
+
+test('sqliteDialect() streams nothing, and says so', async () => {
+  const database = new Kysely<{ t: { x: number } }>({ dialect: sqliteDialect(':memory:') })
+  onTestFinished(() => database.destroy())
+
+  const streaming = database.selectFrom('t').selectAll().stream().next()
+
+  await expect(streaming).rejects.toThrow('Cannot stream from SQLite')
+})
+
+test('openDatabase() of one file twice shows each what the other has kept', async () => {
+  const path = temporaryFile()
+  const [one, other] = [testDatabase(path), testDatabase(path)]
+  await one.migrations.up()
+  await one.store.users.insert(userNamed('ada'))
+
+  const seen = [await other.store.users.insert(userNamed('ada')), await other.store.users.insert(userNamed('bob'))]
+
+  expect(seen).toEqual([false, true])
+  expect(await one.store.users.findByEmail('bob@example.com')).toBeDefined()
+})
+
+test('openDatabase() of one file in two processes keeps 200 transactions of each, and none is told to wait', async () => {
+  const path = temporaryFile()
+  const database = testDatabase(path)
+  await database.migrations.up()
+  const program = (name: string) => `
+    import { openDatabase } from ${JSON.stringify(new URL('./open-store.ts', import.meta.url).href)}
+    const { store, close } = openDatabase(${JSON.stringify(`sqlite:${path}`)})
+    await Promise.all(Array.from({ length: 200 }, (_, at) => store.transaction(async (inside) => {
+      await inside.users.findByEmail('nobody@example.com')
+      await inside.users.insert({
+        id: '${name}' + at, email: '${name}' + at + '@example.com', passwordHash: 'hash', createdAt: 1,
+        lastLoginAt: undefined, isActive: true,
+      })
+      await inside.users.recordLogin('${name}' + at, 2)
+    })))
+    await close()`
+
+  await Promise.all(
+    ['one', 'other'].map((name) => run(process.execPath, ['--input-type=module', '--eval', program(name)])),
+  )
+
+  const users = await database.store.users.list({ afterEmail: undefined, limit: 1_000 })
+  expect(users).toHaveLength(400)
+  expect(new Set(users.map(({ lastLoginAt }) => lastLoginAt))).toEqual(new Set([2]))
+}, 60_000)
+
+test('openDatabase() of one file in four processes lets one of them take an email [ASVS 15.4.2]', async () => {
+  const path = temporaryFile()
+  const database = testDatabase(path)
+  await database.migrations.up()
+  const program = `
+    import { randomUUID } from 'node:crypto'
+    import { openDatabase } from ${JSON.stringify(new URL('./open-store.ts', import.meta.url).href)}
+    const { store, close } = openDatabase(${JSON.stringify(`sqlite:${path}`)})
+    const inserted = await Promise.all(Array.from({ length: 25 }, () => store.users.insert({
+      id: randomUUID(), email: 'ada@example.com', passwordHash: 'hash', createdAt: 1, lastLoginAt: undefined, isActive: true,
+    })))
+    console.log(inserted.filter(Boolean).length)
+    await close()`
+
+  const outputs = await Promise.all(
+    Array.from({ length: 4 }, () => run(process.execPath, ['--input-type=module', '--eval', program])),
+  )
+
+  const wins = outputs.map(({ stdout }) => Number(stdout))
+  expect(wins.toSorted()).toEqual([0, 0, 0, 1])
+}, 60_000)
+
+test('openDatabase() leaves nothing undone in the file when it is closed', async () => {
+  const path = temporaryFile()
+  const database = testDatabase(path)
+  await database.migrations.up()
+  await database.store.users.insert(userNamed('ada'))
+  await database.close()
+
+  const file = new DatabaseSync(path, { readOnly: true })
+  onTestFinished(() => file.close())
+
+  expect(file.prepare('pragma integrity_check').all()).toEqual([{ integrity_check: 'ok' }])
+  expect(file.prepare('select email from users').all()).toEqual([{ email: 'ada@example.com' }])
+})
+
+function testKysely(path: string): Kysely<unknown> {
+  const database = new Kysely<unknown>({ dialect: sqliteDialect(path) })
+  onTestFinished(() => database.destroy())
+  return database
+}
+
+function testDatabase(path: string) {
+  const database = openDatabase(`sqlite:${path}`)
+  onTestFinished(database.close)
+  return database
+}
+
+function userNamed(name: string): User {
+  const id = newId() as UserId
+  const email = `${name}@example.com`
+  return { id, email, passwordHash: 'hash', createdAt: 1, lastLoginAt: undefined, isActive: true }
+}
+
+function temporaryFile(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return join(folder, 'latchkey.db')
+}

@@ -1,0 +1,753 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { newId } from '../crypto/secrets.ts'
+import { type AuditEvent, auditEvent } from '../domain/audit-event.ts'
+import { Refusal } from '../domain/refusal.ts'
+import type { Session, SessionId } from '../domain/session.ts'
+import type { StoredSigningKey } from '../domain/signing-key.ts'
+import type { Store } from '../domain/store.ts'
+import type { User, UserId } from '../domain/user.ts'
+import { openDatabase } from './open-store.ts'
+
+const now = Date.UTC(2026, 0, 1)
+const day = 86_400_000
+const logout = { at: now + 5, reason: 'logout' } as const
+
+/** What every text of the product must survive, whatever engine it is kept in. */
+const hostileTexts = [
+  "'; drop table users; --",
+  "' or '1'='1",
+  '" or ""="',
+  '%_%',
+  '\\',
+  "\\'; delete from users; --",
+  '/* comment */ -- comment',
+  "$1 ? :name @name ?1 ' || 'x",
+  '{"$ne": ""}',
+  'NULL',
+  '0x00',
+  '\u{1f511} \u4e2d \u00e9 e\u0301 \u202e',
+  'a\r\nb\tc\u001b',
+  'a\u0000b',
+  ' spaces around ',
+  '',
+]
+
+/** What `domain/store.ts` promises, asked of an engine. Every test opens a database of its own. */
+function storeContract(engine: string, openFresh: () => Promise<Store>) {
+  describe(`in ${engine}`, () => {
+    test('users.insert() keeps a user, found by email and by id', async () => {
+      const store = await openFresh()
+      const user = userNamed('ada', { lastLoginAt: now + 1, isActive: false })
+
+      const isInserted = await store.users.insert(user)
+
+      expect(isInserted).toBe(true)
+      expect(await store.users.findByEmail('ada@example.com')).toEqual(user)
+      expect(await store.users.findById(user.id)).toEqual(user)
+    })
+
+    test('users.insert() keeps a user who never logged in as one', async () => {
+      const store = await openFresh()
+
+      const { ada } = await seeded(store)
+
+      expect(await store.users.findById(ada.id)).toMatchObject({ lastLoginAt: undefined, isActive: true })
+    })
+
+    test('users.insert() answers false to an email that is taken, and changes nothing', async () => {
+      const store = await openFresh()
+      const { ada } = await seeded(store)
+
+      const isInserted = await store.users.insert(userNamed('ada', { passwordHash: 'another' }))
+
+      expect(isInserted).toBe(false)
+      expect(await store.users.findByEmail(ada.email)).toEqual(ada)
+    })
+
+    test('users.insert() lets one of a hundred win who bring the same email at once [ASVS 15.4.2]', async () => {
+      const store = await openFresh()
+
+      const inserted = await Promise.all(Array.from({ length: 100 }, () => store.users.insert(userNamed('ada'))))
+
+      expect(inserted.filter(Boolean)).toHaveLength(1)
+      expect(await store.users.list({ afterEmail: undefined, limit: 100 })).toHaveLength(1)
+    })
+
+    test('users.findByEmail() and findById() answer undefined where there is none', async () => {
+      const store = await openFresh()
+      await seeded(store)
+
+      const found = [await store.users.findByEmail('eve@example.com'), await store.users.findById(newId() as UserId)]
+
+      expect(found).toEqual([undefined, undefined])
+    })
+
+    test('users.findByEmail() compares every character, wildcards too', async () => {
+      const store = await openFresh()
+      await seeded(store)
+
+      const found = await Promise.all(
+        ['ADA@example.com', 'ada@example.com ', 'ad_@example.com', '%'].map(store.users.findByEmail),
+      )
+
+      expect(found).toEqual([undefined, undefined, undefined, undefined])
+    })
+
+    test('users.list() pages in the order of the emails', async () => {
+      const store = await openFresh()
+      await Promise.all(['dan', 'ada', 'eve', 'bob', 'cyd'].map((name) => store.users.insert(userNamed(name))))
+
+      const first = await store.users.list({ afterEmail: undefined, limit: 2 })
+      const rest = await store.users.list({ afterEmail: first.at(-1)?.email, limit: 10 })
+
+      expect([...first, ...rest].map(({ email }) => email.slice(0, 3))).toEqual(['ada', 'bob', 'cyd', 'dan', 'eve'])
+      expect(first).toHaveLength(2)
+    })
+
+    test('users.recordLogin() notes the time of one user alone', async () => {
+      const store = await openFresh()
+      const { ada, bob } = await seeded(store)
+
+      await store.users.recordLogin(ada.id, now + 9)
+
+      expect(await store.users.findById(ada.id)).toEqual({ ...ada, lastLoginAt: now + 9 })
+      expect(await store.users.findById(bob.id)).toEqual(bob)
+    })
+
+    test('users.replacePasswordHash() replaces the hash that it was told of', async () => {
+      const store = await openFresh()
+      const { ada, bob } = await seeded(store)
+
+      const isReplaced = await store.users.replacePasswordHash(ada.id, { oldHash: ada.passwordHash, newHash: 'new' })
+
+      expect(isReplaced).toBe(true)
+      expect(await store.users.findById(ada.id)).toEqual({ ...ada, passwordHash: 'new' })
+      expect(await store.users.findById(bob.id)).toEqual(bob)
+    })
+
+    test('users.replacePasswordHash() answers false where the hash is another by now', async () => {
+      const store = await openFresh()
+      const { ada } = await seeded(store)
+
+      const isReplaced = await store.users.replacePasswordHash(ada.id, { oldHash: 'other', newHash: 'new' })
+
+      expect(isReplaced).toBe(false)
+      expect(await store.users.findById(ada.id)).toEqual(ada)
+    })
+
+    test('users.replacePasswordHash() lets one of many win at once', async () => {
+      const store = await openFresh()
+      const { ada } = await seeded(store)
+      const changes = Array.from({ length: 20 }, (_, at) => ({ oldHash: ada.passwordHash, newHash: `new ${at}` }))
+
+      const replaced = await Promise.all(changes.map((change) => store.users.replacePasswordHash(ada.id, change)))
+
+      expect(replaced.filter(Boolean)).toHaveLength(1)
+    })
+
+    test('users.setActive() answers whether it changed anything', async () => {
+      const store = await openFresh()
+      const { ada } = await seeded(store)
+
+      const changes = [
+        await store.users.setActive(ada.id, true),
+        await store.users.setActive(ada.id, false),
+        await store.users.setActive(ada.id, false),
+        await store.users.setActive(ada.id, true),
+        await store.users.setActive(newId() as UserId, false),
+      ]
+
+      expect(changes).toEqual([false, true, false, true, false])
+      expect(await store.users.findById(ada.id)).toEqual(ada)
+    })
+
+    test('users.knowsNetwork() knows what was remembered of this user, and nothing else', async () => {
+      const store = await openFresh()
+      const { ada, bob } = await seeded(store)
+      await store.users.rememberNetwork(ada.id, '192.0.2.1', now)
+      await store.users.rememberNetwork(ada.id, '192.0.2.1', now + 1)
+
+      const known = await Promise.all([
+        store.users.knowsNetwork(ada.id, '192.0.2.1'),
+        store.users.knowsNetwork(ada.id, '192.0.2.2'),
+        store.users.knowsNetwork(bob.id, '192.0.2.1'),
+        store.users.knowsNetwork(newId() as UserId, '192.0.2.1'),
+      ])
+
+      expect(known).toEqual([true, false, false, false])
+    })
+
+    test('sessions.insert() refuses a session of a user who does not exist', async () => {
+      const store = await openFresh()
+
+      const inserting = store.sessions.insert(sessionOf(newId() as UserId))
+
+      await expect(inserting).rejects.toThrow()
+    })
+
+    test('sessions.findLive() answers the session and the profile of its user', async () => {
+      const store = await openFresh()
+      const { ada, session } = await seeded(store)
+
+      const live = await store.sessions.findLive(session.id, now)
+
+      const profile = { id: ada.id, email: ada.email, createdAt: ada.createdAt, lastLoginAt: undefined }
+      expect(live).toEqual({ session, profile })
+    })
+
+    test('sessions.findLive() answers undefined to a session that is unknown, revoked, too old, or of a disabled user', async () => {
+      const store = await openFresh()
+      const { ada, bob, session, other } = await seeded(store)
+      const disabled = sessionOf(bob.id)
+      await store.sessions.insert(disabled)
+      await store.sessions.revoke(other.id, logout)
+      await store.users.setActive(bob.id, false)
+
+      const live = await Promise.all([
+        store.sessions.findLive(session.id, session.expiresAt - 1),
+        store.sessions.findLive(session.id, session.expiresAt),
+        store.sessions.findLive(other.id, now),
+        store.sessions.findLive(disabled.id, now),
+        store.sessions.findLive(newId() as SessionId, now),
+      ])
+
+      expect(live.map((found) => found?.profile.id)).toEqual([ada.id, undefined, undefined, undefined, undefined])
+    })
+
+    test('sessions.recordUse() notes when a session was used, and until when its access token lives', async () => {
+      const store = await openFresh()
+      const { session, other } = await seeded(store)
+
+      await store.sessions.recordUse(session.id, { at: now + 7, accessExpiresAt: now + 2 * day })
+
+      const [used, unused] = await Promise.all([session, other].map(({ id }) => store.sessions.findLive(id, now)))
+      expect(used?.session).toEqual({ ...session, lastUsedAt: now + 7, accessExpiresAt: now + 2 * day })
+      expect(unused?.session).toEqual(other)
+    })
+
+    test('sessions.revoke() ends a session once, and publishes the end once', async () => {
+      const store = await openFresh()
+      const { session } = await seeded(store)
+
+      const ended = [await store.sessions.revoke(session.id, logout), await store.sessions.revoke(session.id, logout)]
+
+      expect(ended).toEqual([true, false])
+      expect(await published(store)).toEqual([session.id])
+    })
+
+    test('sessions.revoke() lets one of fifty end a session who try at once [ASVS 15.4.2]', async () => {
+      const store = await openFresh()
+      const { session } = await seeded(store)
+
+      const ended = await Promise.all(Array.from({ length: 50 }, () => store.sessions.revoke(session.id, logout)))
+
+      expect(ended.filter(Boolean)).toHaveLength(1)
+      expect(await published(store)).toEqual([session.id])
+    })
+
+    test('sessions.revoke() answers false to an unknown session, and publishes nothing', async () => {
+      const store = await openFresh()
+
+      const isEnded = await store.sessions.revoke(newId() as SessionId, logout)
+
+      expect(isEnded).toBe(false)
+      expect(await store.revocations.newestSequence()).toBe(0)
+    })
+
+    test('sessions.revoke() undone with its transaction ends and publishes nothing', async () => {
+      const store = await openFresh()
+      const { session } = await seeded(store)
+
+      const revoking = store.transaction(async (inside) => {
+        await inside.sessions.revoke(session.id, logout)
+        throw new Error('undo')
+      })
+
+      await expect(revoking).rejects.toThrow('undo')
+      expect(await published(store)).toEqual([])
+      expect(await store.sessions.findLive(session.id, now)).toBeDefined()
+    })
+
+    test('sessions.revokeAllOf() ends every live session of one user, and publishes each', async () => {
+      const store = await openFresh()
+      const { ada, bob, session, other } = await seeded(store)
+      const bobs = sessionOf(bob.id)
+      await store.sessions.insert(bobs)
+
+      const count = await store.sessions.revokeAllOf(ada.id, logout)
+
+      expect(count).toBe(2)
+      expect((await published(store)).toSorted()).toEqual([session.id, other.id].toSorted())
+      expect(await store.sessions.findLive(bobs.id, now)).toBeDefined()
+    })
+
+    test('sessions.revokeAllOf() spares one session when told to', async () => {
+      const store = await openFresh()
+      const { ada, session, other } = await seeded(store)
+
+      const count = await store.sessions.revokeAllOf(ada.id, { ...logout, except: session.id })
+
+      expect(count).toBe(1)
+      expect(await published(store)).toEqual([other.id])
+      expect(await store.sessions.findLive(session.id, now)).toBeDefined()
+    })
+
+    test('sessions.revokeAllOf() leaves what has ended before as it was', async () => {
+      const store = await openFresh()
+      const { ada, session, other } = await seeded(store)
+      await store.sessions.revoke(session.id, logout)
+
+      const count = await store.sessions.revokeAllOf(ada.id, logout)
+
+      expect(count).toBe(1)
+      expect(await published(store)).toEqual([session.id, other.id])
+    })
+
+    test('sessions.revokeAllOf() ends 1,200 sessions at once', async () => {
+      const store = await openFresh()
+      const { bob } = await seeded(store)
+      const sessions = Array.from({ length: 1_200 }, () => sessionOf(bob.id))
+      await store.transaction(async (inside) => {
+        for (const each of sessions) await inside.sessions.insert(each)
+      })
+
+      const count = await store.sessions.revokeAllOf(bob.id, logout)
+
+      expect(count).toBe(1_200)
+      expect(new Set(await published(store))).toEqual(new Set(sessions.map(({ id }) => id)))
+    })
+
+    test('revocations.after() pages in the order in which sessions ended, without what is dead of age', async () => {
+      const store = await openFresh()
+      const { ada } = await seeded(store)
+      const sessions = [1, 2, 3, 4].map((days) => sessionOf(ada.id, { accessExpiresAt: now + days * day }))
+      for (const each of sessions) await store.sessions.insert(each)
+      for (const { id } of sessions.toReversed()) await store.sessions.revoke(id, logout)
+
+      const first = await store.revocations.after(0, { now: now + day, limit: 2 })
+      const rest = await store.revocations.after(first.at(-1)?.sequence ?? 0, { now: now + day, limit: 10 })
+
+      expect(first.map(({ sessionId }) => sessionId)).toEqual([sessions[3]?.id, sessions[2]?.id])
+      expect(rest.map(({ accessExpiresAt }) => accessExpiresAt)).toEqual([now + 2 * day])
+      expect(await store.revocations.newestSequence()).toBeGreaterThan(rest.at(-1)?.sequence ?? 0)
+    })
+
+    test('revocations.newestSequence() is 0 where no session ended, and the last number afterwards', async () => {
+      const store = await openFresh()
+      const { session } = await seeded(store)
+      const before = await store.revocations.newestSequence()
+      await store.sessions.revoke(session.id, logout)
+
+      const after = await store.revocations.newestSequence()
+
+      const [revocation] = await store.revocations.after(0, { now, limit: 10 })
+      expect([before, after]).toEqual([0, revocation?.sequence])
+    })
+
+    test('refreshTokens.use() answers the session, and keeps the sealed successor', async () => {
+      const store = await openFresh()
+      const { session, digest } = await seeded(store)
+
+      const sessionId = await store.refreshTokens.use(digest, { at: now + 1, successorSealed: 'sealed' })
+
+      expect(sessionId).toBe(session.id)
+      const used = await store.refreshTokens.findUsed(digest)
+      expect(used).toEqual({ sessionId: session.id, usedAt: now + 1, successorSealed: 'sealed' })
+    })
+
+    test('refreshTokens.use() lets one of a hundred win who bring the same token at once [ASVS 15.4.2]', async () => {
+      const store = await openFresh()
+      const { session, digest } = await seeded(store)
+      const uses = Array.from({ length: 100 }, (_, at) => ({ at: now, successorSealed: `sealed ${at}` }))
+
+      const answers = await Promise.all(uses.map((use) => store.refreshTokens.use(digest, use)))
+
+      expect(answers.filter((answer) => answer !== undefined)).toEqual([session.id])
+      const winner = answers.indexOf(session.id)
+      expect(await store.refreshTokens.findUsed(digest)).toMatchObject({ successorSealed: `sealed ${winner}` })
+    })
+
+    test.each([
+      ['that is unknown', async () => {}, now, 'unknown'],
+      ['that is too old', async () => {}, now + 2 * day, 'digest'],
+      [
+        'of a session that was revoked',
+        (store: Store, { session }: Seed) => store.sessions.revoke(session.id, logout),
+        now,
+        'digest',
+      ],
+      ['of a disabled user', (store: Store, { ada }: Seed) => store.users.setActive(ada.id, false), now, 'digest'],
+    ])(
+      'refreshTokens.use() answers undefined to a token %s, and leaves it unused',
+      async (_what, spoil, at, digest) => {
+        const store = await openFresh()
+        await spoil(store, await seeded(store))
+
+        const sessionId = await store.refreshTokens.use(digest, { at, successorSealed: 'sealed' })
+
+        expect(sessionId).toBeUndefined()
+        expect(await store.refreshTokens.findUsed('digest')).toBeUndefined()
+      },
+    )
+
+    test('refreshTokens.use() answers undefined to a living token of a session that is too old', async () => {
+      const store = await openFresh()
+      const { ada } = await seeded(store)
+      const old = sessionOf(ada.id, { expiresAt: now + day })
+      await store.sessions.insert(old)
+      await store.refreshTokens.insert({ digest: 'late', sessionId: old.id, createdAt: now, expiresAt: now + 9 * day })
+
+      const answers = [
+        await store.refreshTokens.use('late', { at: now + day, successorSealed: 'sealed' }),
+        await store.refreshTokens.use('late', { at: now + day - 1, successorSealed: 'sealed' }),
+      ]
+
+      expect(answers).toEqual([undefined, old.id])
+    })
+
+    test('refreshTokens.insert() refuses a second token of the same digest', async () => {
+      const store = await openFresh()
+      const { session } = await seeded(store)
+
+      const inserting = store.refreshTokens.insert({
+        digest: 'digest',
+        sessionId: session.id,
+        createdAt: now,
+        expiresAt: now + day,
+      })
+
+      await expect(inserting).rejects.toThrow()
+    })
+
+    test('audit.append() keeps every field of an event', async () => {
+      const store = await openFresh()
+      const { ada, session } = await seeded(store)
+      const event = eventOf(ada.id, {
+        sessionId: session.id,
+        failureReason: 'why',
+        identifierDigest: 'digest',
+      })
+
+      await store.audit.append(event)
+
+      expect(await store.audit.listOf(ada.id, { afterId: undefined, limit: 10 })).toEqual([event])
+    })
+
+    test('audit.listOf() answers the newest first, even of one millisecond, and of one user alone', async () => {
+      const store = await openFresh()
+      const { ada, bob } = await seeded(store)
+      const events = Array.from({ length: 5 }, () => eventOf(ada.id))
+      for (const event of events) await store.audit.append(event)
+      await store.audit.append(eventOf(bob.id))
+      await store.audit.append(eventOf(undefined))
+
+      const listed = await store.audit.listOf(ada.id, { afterId: undefined, limit: 10 })
+
+      expect(listed).toEqual(events.toReversed())
+    })
+
+    test('audit.listOf() pages without gap or repeat while events are added', async () => {
+      const store = await openFresh()
+      const { ada } = await seeded(store)
+      const events = Array.from({ length: 5 }, () => eventOf(ada.id))
+      for (const event of events) await store.audit.append(event)
+      const first = (await store.audit.listOf(ada.id, { afterId: undefined, limit: 2 })) ?? []
+      await store.audit.append(eventOf(ada.id))
+
+      const rest = await store.audit.listOf(ada.id, { afterId: first.at(-1)?.id, limit: 10 })
+
+      expect([...first, ...(rest ?? [])]).toEqual(events.toReversed())
+    })
+
+    test('audit.listOf() answers undefined to a cursor that is unknown or of another user', async () => {
+      const store = await openFresh()
+      const { ada, bob } = await seeded(store)
+      const bobs = eventOf(bob.id)
+      await store.audit.append(bobs)
+      await store.audit.append(eventOf(ada.id))
+
+      const pages = await Promise.all(
+        [bobs.id, newId(), ''].map((afterId) => store.audit.listOf(ada.id, { afterId, limit: 10 })),
+      )
+
+      expect(pages).toEqual([undefined, undefined, undefined])
+    })
+
+    test('audit.tally() adds up what falls into one window, and begins another', async () => {
+      const store = await openFresh()
+      const { ada } = await seeded(store)
+      const [first, second, third] = [2, 3, 1].map((count) => ({ ...eventOf(ada.id), count }))
+      await store.audit.tally('window', first ?? eventOf(ada.id))
+      await store.audit.tally('window', second ?? eventOf(ada.id))
+      await store.audit.tally('another', third ?? eventOf(ada.id))
+
+      const listed = await store.audit.listOf(ada.id, { afterId: undefined, limit: 10 })
+
+      expect(listed).toEqual([third, { ...first, count: 5 }])
+    })
+
+    test('audit.tally() loses nothing of a hundred at once', async () => {
+      const store = await openFresh()
+      const { ada } = await seeded(store)
+
+      await Promise.all(Array.from({ length: 100 }, () => store.audit.tally('window', eventOf(ada.id))))
+
+      const listed = await store.audit.listOf(ada.id, { afterId: undefined, limit: 10 })
+      expect(listed?.map(({ count }) => count)).toEqual([100])
+    })
+
+    test('signingKeys.insertFirst() keeps the first key of an installation and no second', async () => {
+      const store = await openFresh()
+
+      const inserted = [
+        await store.signingKeys.insertFirst(keyNamed('a')),
+        await store.signingKeys.insertFirst(keyNamed('b')),
+      ]
+
+      expect(inserted).toEqual([true, false])
+      expect(await store.signingKeys.list()).toEqual([keyNamed('a')])
+    })
+
+    test('signingKeys.insertFirst() lets one of twenty win at once', async () => {
+      const store = await openFresh()
+      const keys = Array.from({ length: 20 }, (_, at) => keyNamed(`key ${at}`))
+
+      const inserted = await Promise.all(keys.map((key) => store.signingKeys.insertFirst(key)))
+
+      expect(inserted.filter(Boolean)).toHaveLength(1)
+      expect(await store.signingKeys.list()).toHaveLength(1)
+    })
+
+    test('signingKeys.list() answers the oldest first, and none that was removed', async () => {
+      const store = await openFresh()
+      const keys = [keyNamed('new', now + 2), keyNamed('old', now), keyNamed('middle', now + 1), keyNamed('gone', now)]
+      for (const key of keys) await store.signingKeys.insert(key)
+      await store.signingKeys.remove('gone')
+
+      const listed = await store.signingKeys.list()
+
+      expect(listed).toEqual([keys[1], keys[2], keys[0]])
+    })
+
+    test('transaction() answers what its work answers, and keeps all of it', async () => {
+      const store = await openFresh()
+
+      const answer = await store.transaction(async (inside) => {
+        await inside.users.insert(userNamed('ada'))
+        await inside.users.insert(userNamed('bob'))
+        return 'done'
+      })
+
+      expect(answer).toBe('done')
+      expect(await store.users.list({ afterEmail: undefined, limit: 10 })).toHaveLength(2)
+    })
+
+    test('transaction() undoes everything when a refusal is thrown inside, the audit line too', async () => {
+      const store = await openFresh()
+      const { ada, session } = await seeded(store)
+
+      const refused = store.transaction(async (inside) => {
+        await inside.users.insert(userNamed('eve'))
+        await inside.users.recordLogin(ada.id, now + 1)
+        await inside.users.rememberNetwork(ada.id, '192.0.2.1', now)
+        await inside.sessions.insert(sessionOf(ada.id))
+        await inside.sessions.revoke(session.id, logout)
+        await inside.audit.append(eventOf(ada.id))
+        await inside.audit.tally('window', eventOf(ada.id))
+        await inside.signingKeys.insert(keyNamed('a'))
+        throw new Refusal('AUTH_FAILED')
+      })
+
+      await expect(refused).rejects.toBeInstanceOf(Refusal)
+      expect(await store.users.findByEmail('eve@example.com')).toBeUndefined()
+      expect(await store.users.findById(ada.id)).toEqual(ada)
+      expect(await store.users.knowsNetwork(ada.id, '192.0.2.1')).toBe(false)
+      expect(await store.sessions.findLive(session.id, now)).toBeDefined()
+      expect(await store.audit.listOf(ada.id, { afterId: undefined, limit: 10 })).toEqual([])
+      expect(await store.signingKeys.list()).toEqual([])
+      expect(await published(store)).toEqual([])
+    })
+
+    test('transaction() that is undone takes no neighbour with it', async () => {
+      const store = await openFresh()
+      const undone = store.transaction(async (inside) => {
+        await inside.users.insert(userNamed('ada'))
+        await inside.users.findByEmail('ada@example.com')
+        throw new Error('undo')
+      })
+
+      const neighbours = await Promise.all([store.users.insert(userNamed('bob')), store.users.insert(userNamed('cyd'))])
+
+      await expect(undone).rejects.toThrow('undo')
+      expect(neighbours).toEqual([true, true])
+      const kept = await store.users.list({ afterEmail: undefined, limit: 10 })
+      expect(kept.map(({ email }) => email)).toEqual(['bob@example.com', 'cyd@example.com'])
+    })
+
+    test('transaction() hides what it has not kept yet', async () => {
+      const store = await openFresh()
+
+      const working = store.transaction(async (inside) => {
+        await inside.users.insert(userNamed('ada'))
+        await inside.users.findByEmail('ada@example.com')
+        throw new Error('undo')
+      })
+      const seen = store.users.findByEmail('ada@example.com')
+
+      await expect(working).rejects.toThrow('undo')
+      expect(await seen).toBeUndefined()
+    })
+
+    test('transaction() of hundreds at once keeps every one', async () => {
+      const store = await openFresh()
+      const names = Array.from({ length: 200 }, (_, at) => `user${at}`)
+
+      await Promise.all(
+        names.map((name) =>
+          store.transaction(async (inside) => {
+            const user = userNamed(name)
+            await inside.users.insert(user)
+            await inside.audit.append(eventOf(user.id))
+          }),
+        ),
+      )
+
+      expect(await store.users.list({ afterEmail: undefined, limit: 1_000 })).toHaveLength(200)
+    })
+
+    test.each(hostileTexts)('every text field gives back %j as it was [ASVS 1.2.4]', async (text) => {
+      const store = await openFresh()
+      const { bob } = await seeded(store)
+      const user = { ...userNamed('x'), email: text, passwordHash: text }
+      await store.users.insert(user)
+      const session = sessionOf(user.id, { ipAddress: text, userAgent: text })
+      await store.sessions.insert(session)
+      await store.refreshTokens.insert({ digest: text, sessionId: session.id, createdAt: now, expiresAt: now + day })
+      await store.refreshTokens.use(text, { at: now, successorSealed: text })
+      await store.users.rememberNetwork(user.id, text, now)
+      const event: AuditEvent = {
+        ...eventOf(user.id),
+        ipAddress: text,
+        userAgent: text,
+        identifierDigest: text,
+        failureReason: text,
+        requestId: text,
+      }
+      await store.audit.tally(text, event)
+      await store.audit.tally(text, event)
+      const key = { ...keyNamed(text), publicJwk: { kid: text }, privateSealed: text }
+      await store.signingKeys.insert(key)
+
+      const found = {
+        user: await store.users.findByEmail(text),
+        session: (await store.sessions.findLive(session.id, now))?.session,
+        used: await store.refreshTokens.findUsed(text),
+        knows: await store.users.knowsNetwork(user.id, text),
+        events: await store.audit.listOf(user.id, { afterId: undefined, limit: 10 }),
+        keys: await store.signingKeys.list(),
+      }
+
+      expect(found).toEqual({
+        user,
+        session,
+        used: { sessionId: session.id, usedAt: now, successorSealed: text },
+        knows: true,
+        events: [{ ...event, count: 2 }],
+        keys: [key],
+      })
+      expect(await store.users.findById(bob.id)).toEqual(bob)
+    })
+
+    test('every instant is kept to the millisecond, also beyond 2038', async () => {
+      const store = await openFresh()
+      const user = userNamed('ada', { createdAt: Date.UTC(2286, 10, 20) + 123, lastLoginAt: 1 })
+
+      await store.users.insert(user)
+
+      expect(await store.users.findById(user.id)).toEqual(user)
+    })
+  })
+}
+
+storeContract('SQLite in memory', () => openMigrated('sqlite::memory:'))
+storeContract('SQLite in a file', () => openMigrated(`sqlite:${join(temporaryFolder(), 'nested', 'latchkey.db')}`))
+
+type Seed = Awaited<ReturnType<typeof seeded>>
+
+async function openMigrated(url: string): Promise<Store> {
+  const database = openDatabase(url)
+  onTestFinished(database.close)
+  await database.migrations.up()
+  return database.store
+}
+
+/** Two users, of whom the first has two sessions and a refresh token. */
+async function seeded(store: Store) {
+  const [ada, bob] = [userNamed('ada'), userNamed('bob')]
+  const [session, other] = [sessionOf(ada.id), sessionOf(ada.id)]
+  const digest = 'digest'
+  await store.users.insert(ada)
+  await store.users.insert(bob)
+  await store.sessions.insert(session)
+  await store.sessions.insert(other)
+  await store.refreshTokens.insert({ digest, sessionId: session.id, createdAt: now, expiresAt: now + 2 * day })
+  return { ada, bob, session, other, digest }
+}
+
+function userNamed(name: string, facts: Partial<User> = {}): User {
+  const id = newId() as UserId
+  const email = `${name}@example.com`
+  return {
+    id,
+    email,
+    passwordHash: `hash of ${name}`,
+    createdAt: now,
+    lastLoginAt: undefined,
+    isActive: true,
+    ...facts,
+  }
+}
+
+function sessionOf(userId: UserId, facts: Partial<Session> = {}): Session {
+  return {
+    id: newId() as SessionId,
+    userId,
+    createdAt: now,
+    lastUsedAt: now,
+    expiresAt: now + 30 * day,
+    accessExpiresAt: now + day,
+    ipAddress: '192.0.2.1',
+    userAgent: 'test',
+    ...facts,
+  }
+}
+
+function eventOf(userId: UserId | undefined, facts: Partial<Parameters<typeof auditEvent>[1]> = {}): AuditEvent {
+  const origin = { address: '192.0.2.1', network: '192.0.2.1', userAgent: 'test', requestId: 'request' }
+  return auditEvent({ id: newId(), now, origin }, { type: 'login', userId, ...facts })
+}
+
+function keyNamed(id: string, createdAt = now): StoredSigningKey {
+  return {
+    id,
+    algorithm: 'ES256',
+    publicJwk: { kty: 'EC', kid: id },
+    privateSealed: 'sealed',
+    createdAt,
+    activatesAt: createdAt + 1,
+  }
+}
+
+async function published(store: Store): Promise<SessionId[]> {
+  const revocations = await store.revocations.after(0, { now, limit: 10_000 })
+  return revocations.map(({ sessionId }) => sessionId)
+}
+
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
