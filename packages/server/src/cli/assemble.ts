@@ -45,6 +45,7 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
     algorithm: config.JWT_ALGORITHM,
     accessTokenSeconds: config.ACCESS_TOKEN_TTL,
     now,
+    newId,
   })
   const secret = config.JWT_SECRET === undefined ? undefined : Buffer.from(config.JWT_SECRET, 'utf8')
   const revocations = followRevocations({ store, log, now })

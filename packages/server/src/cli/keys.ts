@@ -2,6 +2,7 @@ import { assemble } from './assemble.ts'
 import { type Output, show, UsageError } from './command.ts'
 import { readConfig } from './environment.ts'
 import { createLog } from './log.ts'
+import { operator } from './operator.ts'
 
 /** The work of `latchkey keys`: which key pairs there are, and a new one. */
 export async function keys(output: Output, [action, ...rest]: string[]): Promise<void> {
@@ -10,7 +11,7 @@ export async function keys(output: Output, [action, ...rest]: string[]): Promise
   try {
     await house.assertMigrated()
     if (action === 'rotate') {
-      const key = await house.keys.rotate()
+      const key = await house.keys.rotate(operator())
       const activates = new Date(key.activatesAt).toISOString()
       show(
         output,

@@ -6,11 +6,9 @@ import { type Config, loadConfig } from '../config/load-config.ts'
 import type { Log } from '../domain/log.ts'
 import { createNodeServer } from '../http/node-listener.ts'
 import { assemble, type House, masterKeyPath } from './assemble.ts'
+import { watchForDrain } from './drain.ts'
 import { readConfig } from './environment.ts'
 import { createLog } from './log.ts'
-
-/** Longer than any request may take; what then still runs is cut off. */
-const drainMilliseconds = 20_000
 
 /**
  * Runs the server until SIGTERM or SIGINT: migrates, listens, and in the end answers what it has and leaves nothing open.
@@ -27,9 +25,12 @@ export async function serve(): Promise<void> {
   await house.assertReady()
   await house.revocations.catchUp()
   const server = createNodeServer((request, environment) => house.app.fetch(request, environment))
+  const drain = watchForDrain(server)
   await listen(server, { host: config.HOST, port: config.PORT })
   const metricsServer = await serveMetrics(config, house)
 
+  if (isExposed(config))
+    log.warn({ host: config.HOST }, 'Listening for other machines without TLS: put a proxy with TLS before it')
   announce(config, house, { isNewDatabase, migrated })
   log.info({ url: listeningUrl(config), issuer: config.PUBLIC_URL, migrated }, 'Listening')
   await untilAskedToStop()
@@ -37,7 +38,7 @@ export async function serve(): Promise<void> {
   log.info({}, 'Stopping')
   metricsServer?.close()
   house.revocations.close()
-  await drain(server)
+  await drain()
   await house.close()
   log.info({}, 'Stopped')
 }
@@ -83,6 +84,12 @@ async function serveMetrics(config: Config, { metrics }: House): Promise<Server 
   return server
 }
 
+/** Passwords would cross the network in clear, unless something before this server speaks TLS and is said to. */
+function isExposed({ HOST, TRUSTED_PROXIES }: Config): boolean {
+  const isLoopback = HOST === 'localhost' || HOST === '::1' || HOST.startsWith('127.')
+  return !isLoopback && TRUSTED_PROXIES.length === 0
+}
+
 function listeningUrl({ HOST, PORT }: Config): string {
   return `http://${HOST.includes(':') ? `[${HOST}]` : HOST}:${PORT}`
 }
@@ -111,14 +118,4 @@ function untilAskedToStop(): Promise<void> {
   return new Promise((done) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => done())
   })
-}
-
-/** Accepts no more, lets what was accepted be answered, then closes every connection. */
-async function drain(server: Server): Promise<void> {
-  const closed = new Promise((done) => server.close(done))
-  const idle = setInterval(() => server.closeIdleConnections(), 50)
-  const force = setTimeout(() => server.closeAllConnections(), drainMilliseconds)
-  await closed
-  clearInterval(idle)
-  clearTimeout(force)
 }

@@ -1,10 +1,9 @@
-import { newId } from '../crypto/secrets.ts'
-import type { Origin } from '../domain/origin.ts'
 import type { UserRecord } from '../flows/manage-users.ts'
 import { assemble, type House } from './assemble.ts'
 import { type Output, show, UsageError } from './command.ts'
 import { readConfig } from './environment.ts'
 import { createLog } from './log.ts'
+import { operator } from './operator.ts'
 import { readPassword } from './read-password.ts'
 
 const pageSize = 500
@@ -62,11 +61,6 @@ async function setActive(
   const user = await auth.showUser(target)
   const state = isActive ? 'enabled' : 'disabled, and every session ended'
   show(output, { ...toJson(user), changed: isChanged }, `${user.email} is ${isChanged ? 'now' : 'already'} ${state}`)
-}
-
-/** Deeds at the command line have no address: they are told apart in the audit log by this one. */
-function operator(): Origin {
-  return { address: 'local', network: 'local', userAgent: 'latchkey command line', requestId: newId() }
 }
 
 function toJson(user: UserRecord) {

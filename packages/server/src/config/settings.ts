@@ -218,6 +218,12 @@ export const settings = {
     meaning: 'Proxies whose forwarding headers count: addresses or CIDR ranges, separated by commas.',
     read: listOf(networkRange, 'IP addresses or CIDR ranges separated by commas, such as 10.0.0.0/8'),
   }),
+  REVOCATION_STREAM: setting({
+    fallback: 'public',
+    meaning:
+      'Who may follow `/api/auth/revocations`: `public`, which is everyone. It tells session ids and dates, of nobody.',
+    read: oneOf('public'),
+  }),
   CORS_ORIGINS: setting({
     fallback: '',
     meaning: 'Browser origins that may call the API, exact, separated by commas.',

@@ -22,8 +22,9 @@ const secret = Buffer.from('a shared secret of 32 bytes, or more', 'utf8')
 const seal = sealUnder(new Uint8Array(32).fill(7), 'signing keys')
 const [es256, eddsa, rs256] = (['ES256', 'EdDSA', 'RS256'] as const).map((algorithm) => {
   const stored = newSigningKey(algorithm, { seal, now: 0, activatesAt: 0 })
-  const publicKey = createPublicKey({ key: { ...stored.publicJwk }, format: 'jwk' })
-  return { algorithm, kid: stored.id, signer: { key: openSigningKey(stored, seal) }, publicKey }
+  const key = openSigningKey(stored, seal)
+  const publicKey = createPublicKey({ key: { ...key.publicJwk }, format: 'jwk' })
+  return { algorithm, kid: stored.id, signer: { key }, publicKey }
 })
 const signers = [
   { algorithm: 'HS256', signer: { secret }, key: secret, header: { alg: 'HS256', typ: 'at+jwt' } },

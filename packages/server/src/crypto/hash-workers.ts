@@ -50,7 +50,7 @@ export function startHashWorkers(maxWorkers = availableParallelism()): HashWorke
 
   function hire(): Hand | undefined {
     if (hands.length >= maxWorkers) return undefined
-    const hand: Hand = { worker: new Worker(workerFile()), current: undefined }
+    const hand: Hand = { worker: new Worker(workerFile(), { execArgv: [] }), current: undefined }
     hand.worker.unref()
     hand.worker.on('message', (answer: HashAnswer) => {
       const done = hand.current

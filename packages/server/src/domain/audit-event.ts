@@ -12,7 +12,6 @@ export type EventType =
   | 'refresh_repeated'
   | 'refresh_reused'
   | 'refresh_failed'
-  | 'password_rehashed'
   | 'token_forged'
   | 'token_refused'
   | 'access_denied'

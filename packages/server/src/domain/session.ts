@@ -19,7 +19,7 @@ export type Session = {
   userAgent: string
 }
 
-export type RevocationReason = 'logout' | 'refresh_reused' | 'user_disabled' | 'replaced'
+export type RevocationReason = 'logout' | 'refresh_reused' | 'user_disabled'
 
 /** A session that ended before its access tokens did. Kept until they are dead of age. */
 export type Revocation = { sequence: number; sessionId: SessionId; accessExpiresAt: number }

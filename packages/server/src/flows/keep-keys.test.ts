@@ -21,7 +21,7 @@ test('rotate() publishes a key at once, and signs with the old one meanwhile [AS
   const house = await houseWithAda()
   const [old] = await published(house)
 
-  const { id } = await house.keys.rotate()
+  const { id } = await house.keys.rotate(ada.origin)
 
   expect(await published(house)).toEqual([old, id])
   expect(await signerNow(house)).toBe(old)
@@ -30,7 +30,7 @@ test('rotate() publishes a key at once, and signs with the old one meanwhile [AS
 test('rotate() makes a key that signs ten minutes later, when every verifier has had time to fetch it', async () => {
   const house = await houseWithAda()
   const [old] = await published(house)
-  const { id } = await house.keys.rotate()
+  const { id } = await house.keys.rotate(ada.origin)
   house.clock.advance(10 * minute - 1)
   const justBefore = await signerNow(house)
   house.clock.advance(1)
@@ -43,7 +43,7 @@ test('rotate() makes a key that signs ten minutes later, when every verifier has
 
 test('a token of a replaced key verifies until it dies of age [ASVS 13.3.4]', async () => {
   const house = await houseWithAda()
-  await house.keys.rotate()
+  await house.keys.rotate(ada.origin)
   house.clock.advance(10 * minute - 1)
   const { accessToken } = await house.auth.logIn(ada)
   house.clock.advance(day - 1)
@@ -56,7 +56,7 @@ test('a token of a replaced key verifies until it dies of age [ASVS 13.3.4]', as
 test('a replaced key leaves the published set when its last token is dead', async () => {
   const house = await houseWithAda()
   const [old] = await published(house)
-  const { id } = await house.keys.rotate()
+  const { id } = await house.keys.rotate(ada.origin)
   house.clock.advance(10 * minute + day)
   const beforeTheEnd = await published(house)
   house.clock.advance(minute + 1)
@@ -71,7 +71,7 @@ test('a rotated key is known to another server on the same database within a min
   const here = await fileHouse()
   const there = await testHouse({ DATABASE_URL: `sqlite:${here.path}` })
   await published(there)
-  const { id } = await here.keys.rotate()
+  const { id } = await here.keys.rotate(ada.origin)
   there.clock.advance(minute)
 
   const known = await published(there)
@@ -147,4 +147,26 @@ test('a server with another master key refuses to sign', async () => {
   const attempt = there.assertReady()
 
   await expect(attempt).rejects.toThrow(/Cannot open the signing key .*: MASTER_KEY is not the one that sealed it/)
+})
+
+test('a key that was put into the database by who lacks the master key is never published [ASVS 11.3.3]', async () => {
+  const house = await fileHouse()
+  await house.keys.current()
+  const stranger = await fileHouse()
+  await stranger.keys.current()
+  const [planted] = stranger.database.rows<{ id: string; private_sealed: string }>('select * from signing_keys')
+  house.database.run(`insert into signing_keys values ('${planted?.id}', 'ES256', '${planted?.private_sealed}', 0, 0)`)
+  house.clock.advance(minute)
+
+  const answer = house.keys.publicKeys()
+
+  await expect(answer).rejects.toThrow(/MASTER_KEY/)
+})
+
+test('rotate() leaves a line in the audit log', async () => {
+  const house = await fileHouse()
+
+  await house.keys.rotate(ada.origin)
+
+  expect(house.database.events()).toMatchObject([{ event_type: 'keys_rotated', ip_address: ada.origin.address }])
 })

@@ -1,7 +1,9 @@
 import type { Seal } from '../crypto/seal.ts'
 import { newSigningKey, openSigningKey, type SigningKey } from '../crypto/signing-keys.ts'
+import type { Origin } from '../domain/origin.ts'
 import type { SigningAlgorithm, StoredSigningKey } from '../domain/signing-key.ts'
 import type { Store } from '../domain/store.ts'
+import { eventOf } from './open-session.ts'
 
 /** The keys of an installation: made, published, and replaced without a refused token. */
 export type KeyRing = {
@@ -10,7 +12,7 @@ export type KeyRing = {
   /** The public halves of every key whose tokens may live, or that will sign soon (RFC 7517, section 5). */
   publicKeys(): Promise<{ keys: Readonly<Record<string, unknown>>[] }>
   /** Makes a new key. It is published at once, and signs when every verifier has had time to fetch it. */
-  rotate(): Promise<StoredSigningKey>
+  rotate(origin: Origin): Promise<StoredSigningKey>
 }
 
 /** How long verifiers may keep the published set: the `max-age` of the JWKS. */
@@ -27,10 +29,11 @@ type KeyDeps = {
   /** The longest life of a token that a key signed. */
   accessTokenSeconds: number
   now(): number
+  newId(): string
 }
 
 /** Keeps the key pairs in the database. The first is made when first needed; of two processes that make it, one wins. */
-export function keepKeys({ store, seal, algorithm, accessTokenSeconds, now }: KeyDeps): KeyRing {
+export function keepKeys({ store, seal, algorithm, accessTokenSeconds, now, newId }: KeyDeps): KeyRing {
   const opened = new Map<string, SigningKey>()
   let keys: StoredSigningKey[] = []
   let loadedAt = Number.NEGATIVE_INFINITY
@@ -39,18 +42,22 @@ export function keepKeys({ store, seal, algorithm, accessTokenSeconds, now }: Ke
     if (now() - loadedAt < reloadMilliseconds) return keys
     keys = await store.signingKeys.list()
     if (!keys.some((key) => key.algorithm === algorithm)) {
-      await add(keys.length === 0)
+      if (keys.length === 0) await store.signingKeys.insertFirst(newKey(now()))
+      else await store.signingKeys.insert(newKey(now() + leadMilliseconds))
       keys = await store.signingKeys.list()
     }
     loadedAt = now()
     return keys
   }
 
-  async function add(isFirst: boolean): Promise<StoredSigningKey> {
-    const key = newSigningKey(algorithm, { seal, now: now(), activatesAt: isFirst ? now() : now() + leadMilliseconds })
-    if (isFirst) await store.signingKeys.insertFirst(key)
-    else await store.signingKeys.insert(key)
-    return key
+  function newKey(activatesAt: number): StoredSigningKey {
+    return newSigningKey(algorithm, { seal, now: now(), activatesAt })
+  }
+
+  function open(key: StoredSigningKey): SigningKey {
+    const known = opened.get(key.id) ?? openSigningKey(key, seal)
+    opened.set(key.id, known)
+    return known
   }
 
   function currentOf(all: StoredSigningKey[]): StoredSigningKey | undefined {
@@ -70,17 +77,19 @@ export function keepKeys({ store, seal, algorithm, accessTokenSeconds, now }: Ke
     current: async () => {
       const key = currentOf(await load())
       if (!key) throw new Error('Cannot sign: no signing key is active yet')
-      const known = opened.get(key.id) ?? openSigningKey(key, seal)
-      opened.set(key.id, known)
-      return known
+      return open(key)
     },
     publicKeys: async () => {
       const all = await load()
-      return { keys: all.filter((key) => !isRetired(key, all)).map(({ publicJwk }) => publicJwk) }
+      return { keys: all.filter((key) => !isRetired(key, all)).map((key) => open(key).publicJwk) }
     },
-    rotate: async () => {
+    rotate: async (origin) => {
       await load()
-      const key = await add(false)
+      const key = newKey(now() + leadMilliseconds)
+      await store.transaction(async (inside) => {
+        await inside.signingKeys.insert(key)
+        await inside.audit.append(eventOf({ now, newId }, origin, { type: 'keys_rotated' }))
+      })
       loadedAt = Number.NEGATIVE_INFINITY
       return key
     },

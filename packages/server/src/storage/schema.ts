@@ -60,7 +60,6 @@ export type Schema = {
   signing_keys: {
     id: string
     algorithm: string
-    public_jwk: string
     private_sealed: string
     created_at: number
     activates_at: number

@@ -38,7 +38,6 @@ function toRow(key: StoredSigningKey): Selectable<Schema['signing_keys']> {
   return {
     id: key.id,
     algorithm: key.algorithm,
-    public_jwk: JSON.stringify(key.publicJwk),
     private_sealed: key.privateSealed,
     created_at: key.createdAt,
     activates_at: key.activatesAt,
@@ -49,7 +48,6 @@ function toSigningKey(row: Selectable<Schema['signing_keys']>): StoredSigningKey
   return {
     id: row.id,
     algorithm: row.algorithm as SigningAlgorithm,
-    publicJwk: JSON.parse(row.public_jwk),
     privateSealed: row.private_sealed,
     createdAt: row.created_at,
     activatesAt: row.activates_at,

@@ -638,7 +638,7 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
       }
       await store.audit.tally(text, event)
       await store.audit.tally(text, event)
-      const key = { ...keyNamed(text), publicJwk: { kid: text }, privateSealed: text }
+      const key = { ...keyNamed(text), privateSealed: text }
       await store.signingKeys.insert(key)
 
       const found = {
@@ -734,7 +734,6 @@ function keyNamed(id: string, createdAt = now): StoredSigningKey {
   return {
     id,
     algorithm: 'ES256',
-    publicJwk: { kty: 'EC', kid: id },
     privateSealed: 'sealed',
     createdAt,
     activatesAt: createdAt + 1,

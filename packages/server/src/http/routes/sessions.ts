@@ -25,11 +25,13 @@ const tokensSchema = z
     access_token: z.string().openapi({ description: 'The same string under its OAuth name (RFC 6749, section 5.1)' }),
     token_type: z.literal('Bearer'),
     expires_in: z.int().openapi({ description: 'Seconds until the access token expires' }),
-    refresh_token: z.string(),
+    refresh_token: z.string().openapi({ pattern: '^lkr_[A-Za-z0-9_-]{43}$' }),
   })
   .openapi('Tokens')
 
-const refreshSchema = z.object({ refresh_token: z.string().optional() }).openapi('Refresh')
+const refreshSchema = z
+  .object({ refresh_token: z.string().optional().openapi({ pattern: '^lkr_[A-Za-z0-9_-]{43}$', maxLength: 47 }) })
+  .openapi('Refresh')
 const logoutSchema = z.object({ scope: z.enum(['local', 'global', 'others']).default('local') }).openapi('Logout')
 const messageSchema = z.object({ message: z.string() }).openapi('Message')
 

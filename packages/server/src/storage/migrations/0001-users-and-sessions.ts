@@ -83,7 +83,6 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .createTable('signing_keys')
     .addColumn('id', 'text', (column) => column.primaryKey().notNull())
     .addColumn('algorithm', 'text', (column) => column.notNull())
-    .addColumn('public_jwk', 'text', (column) => column.notNull())
     .addColumn('private_sealed', 'text', (column) => column.notNull())
     .addColumn('created_at', 'integer', (column) => column.notNull())
     .addColumn('activates_at', 'integer', (column) => column.notNull())
