@@ -1,0 +1,285 @@
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { settings } from '../src/config/settings.ts'
+import { openFile, temporaryFolder } from './database-file.ts'
+import { run, serve } from './processes.ts'
+
+const email = 'ada@example.com'
+const password = 'SecurePass123'
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+const instant = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
+
+/** A folder with a database in it, and one account. */
+async function folderWithAda() {
+  const folder = temporaryFolder()
+  await run(['migrate'], { folder })
+  const made = await run(['users', 'create', email, '--json'], { folder, input: `${password}\n` })
+  expect(made).toMatchObject({ code: 0, stderr: '' })
+  return { folder, ada: JSON.parse(made.stdout), database: openFile(join(folder, 'data/latchkey.db')) }
+}
+
+test.each([
+  [[]],
+  [['fly']],
+  [['users']],
+  [['users', 'fly']],
+  [['users', 'show']],
+  [['users', 'list', 'x']],
+  [['keys']],
+  [['serve', 'x']],
+  [['secret', '--loud']],
+])('latchkey %j is a wrong command line: exit 2, and where to read on', async (words) => {
+  const { code, stdout, stderr } = await run(words, { folder: temporaryFolder() })
+
+  expect(code).toBe(2)
+  expect(stdout).toBe('')
+  expect(stderr).toMatch(/^latchkey: .+\nlatchkey --help lists the commands\n$/)
+})
+
+test('latchkey --help lists every command', async () => {
+  const { code, stdout } = await run(['--help'], { folder: temporaryFolder() })
+
+  expect(code).toBe(0)
+  for (const command of ['serve', 'migrate', 'init', 'secret', 'users create', 'users disable', 'keys rotate']) {
+    expect(stdout).toContain(`\n  ${command} `)
+  }
+})
+
+test('latchkey --version prints the version of the package', async () => {
+  const { code, stdout } = await run(['--version'], { folder: temporaryFolder() })
+
+  const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+  expect(code).toBe(0)
+  expect(stdout).toBe(`${manifest.version}\n`)
+})
+
+test('latchkey secret prints another good secret each time, and nothing else', async () => {
+  const folder = temporaryFolder()
+
+  const [one, other] = await Promise.all([run(['secret'], { folder }), run(['secret', '--json'], { folder })])
+
+  expect(one.stdout).toMatch(/^[\w-]{64}\n$/)
+  expect(JSON.parse(other.stdout)).toEqual({ secret: expect.stringMatching(/^[\w-]{64}$/) })
+  expect(one.stdout.trim()).not.toBe(JSON.parse(other.stdout).secret)
+})
+
+test('latchkey init writes .env for its owner alone, with every setting and a fresh secret', async () => {
+  const folder = temporaryFolder()
+
+  const { code, stdout, stderr } = await run(['init'], { folder })
+
+  const text = readFileSync(join(folder, '.env'), 'utf8')
+  const secret = /^JWT_SECRET=([\w-]{64})$/m.exec(text)?.[1]
+  expect(code).toBe(0)
+  expect((statSync(join(folder, '.env')).mode & 0o777).toString(8)).toBe('600')
+  expect(secret).toBeDefined()
+  expect(stdout + stderr).not.toContain(secret)
+  for (const name of Object.keys(settings)) expect(text).toMatch(new RegExp(`^${name}=`, 'm'))
+})
+
+test('latchkey init never writes over a .env that is there', async () => {
+  const folder = temporaryFolder()
+  writeFileSync(join(folder, '.env'), 'DOCS=off\n')
+
+  const { code, stderr } = await run(['init'], { folder })
+
+  expect(code).toBe(1)
+  expect(stderr).toContain('Cannot write ".env": there is one already')
+  expect(readFileSync(join(folder, '.env'), 'utf8')).toBe('DOCS=off\n')
+})
+
+test('a server starts on what latchkey init wrote', async () => {
+  const folder = temporaryFolder()
+  await run(['init'], { folder })
+
+  const server = await serve({ folder })
+
+  expect((await server.request('/.well-known/jwks.json')).json()).toEqual({ keys: [] })
+})
+
+test('latchkey migrate brings the database up once, and migrate status tells so', async () => {
+  const folder = temporaryFolder()
+  const before = await run(['migrate', 'status', '--json'], { folder })
+
+  const first = await run(['migrate', '--json'], { folder })
+  const second = await run(['migrate'], { folder })
+
+  const after = await run(['migrate', 'status', '--json'], { folder })
+  const { migrations } = JSON.parse(before.stdout)
+  expect(migrations).toContainEqual({ name: '0001-users-and-sessions', applied_at: null })
+  expect(JSON.parse(first.stdout)).toEqual({ applied: migrations.map(({ name }: { name: string }) => name) })
+  expect(second.stdout).toBe('Nothing to do: the database is up to date\n')
+  expect(JSON.parse(after.stdout).migrations[0].applied_at).toMatch(instant)
+})
+
+test('latchkey migrate refuses a database that is newer than the program', async () => {
+  const folder = temporaryFolder()
+  await run(['migrate'], { folder })
+  const database = openFile(join(folder, 'data/latchkey.db'))
+  database.run(`insert into kysely_migration (name, timestamp) values ('9999-from-the-future', '2030')`)
+
+  const outcomes = [await run(['migrate'], { folder }), await run(['migrate', 'status'], { folder })]
+
+  expect(outcomes.map(({ code }) => code)).toEqual([1, 1])
+  expect(outcomes[0]?.stderr).toContain('it is newer than this program, which does not know 9999-from-the-future')
+})
+
+test('users and keys ask for a migrated database', async () => {
+  const folder = temporaryFolder()
+
+  const { code, stderr } = await run(['users', 'list'], { folder })
+
+  expect(code).toBe(1)
+  expect(stderr).toContain('Cannot use this database: it lacks 0001-users-and-sessions')
+})
+
+test('latchkey users create makes an account with the password of standard input', async () => {
+  const { ada, database } = await folderWithAda()
+
+  expect(ada).toEqual({
+    user_id: expect.stringMatching(uuid),
+    email,
+    created_at: expect.stringMatching(instant),
+    last_login: null,
+    is_active: true,
+  })
+  expect(database.events()).toEqual([
+    expect.objectContaining({ event_type: 'user_created', ip_address: 'local', user_agent: 'latchkey command line' }),
+  ])
+})
+
+test.each([
+  ['a weak password', 'eve@example.com', 'weak\n', 'Password does not meet requirements'],
+  ['no password', 'eve@example.com', '', 'Password does not meet requirements'],
+  ['a malformed email', 'eve', `${password}\n`, 'Invalid input'],
+  ['a taken email', 'ADA@example.com', `${password}\n`, 'Email already registered'],
+])('latchkey users create with %s ends with 3 and says why', async (_, target, input, said) => {
+  const { folder, database } = await folderWithAda()
+
+  const { code, stdout, stderr } = await run(['users', 'create', target], { folder, input })
+
+  expect(code).toBe(3)
+  expect(stdout).toBe('')
+  expect(stderr).toContain(said)
+  expect(database.rows('select id from users')).toHaveLength(1)
+})
+
+test('latchkey users create takes no password as an argument, and does not repeat it', async () => {
+  const folder = temporaryFolder()
+  await run(['migrate'], { folder })
+
+  const outcomes = [
+    await run(['users', 'create', email, 'OnTheCommandLine1'], { folder }),
+    await run(['users', 'create', email, '--password=OnTheCommandLine1'], { folder }),
+    await run(['users', 'create', email, '--password', 'OnTheCommandLine1'], { folder }),
+  ]
+
+  expect(outcomes.map(({ code }) => code)).toEqual([2, 2, 2])
+  expect(outcomes.map(({ stdout, stderr }) => stdout + stderr).join()).not.toContain('OnTheCommandLine1')
+  expect(openFile(join(folder, 'data/latchkey.db')).rows('select id from users')).toEqual([])
+})
+
+test('latchkey users show and list tell accounts by email and id, and no hash', async () => {
+  const { folder, ada } = await folderWithAda()
+
+  const outcomes = [
+    await run(['users', 'show', ' ADA@Example.com ', '--json'], { folder }),
+    await run(['users', 'show', ada.user_id, '--json'], { folder }),
+    await run(['users', 'list', '--json'], { folder }),
+    await run(['users', 'list'], { folder }),
+  ]
+
+  expect(JSON.parse(outcomes[0]?.stdout ?? '')).toEqual(ada)
+  expect(JSON.parse(outcomes[1]?.stdout ?? '')).toEqual(ada)
+  expect(JSON.parse(outcomes[2]?.stdout ?? '')).toEqual({ users: [ada] })
+  expect(outcomes[3]?.stdout).toBe(`${ada.user_id}  ${email}  active  created ${ada.created_at}  last login never\n`)
+  expect(outcomes.map(({ stdout }) => stdout).join()).not.toContain('$2b$')
+})
+
+test.each(['show', 'disable', 'enable'])(
+  'latchkey users %s of nobody ends with 3, as one document with --json',
+  async (action) => {
+    const folder = temporaryFolder()
+    await run(['migrate'], { folder })
+
+    const { code, stderr } = await run(['users', action, 'nobody@example.com', '--json'], { folder })
+
+    expect(code).toBe(3)
+    expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'NOT_FOUND', message: expect.any(String) } })
+  },
+)
+
+test('latchkey users disable ends every session at a server that runs beside it, and tells its verifiers [ASVS 7.4.2, ASVS 7.4.5, ASVS 8.3.2]', async () => {
+  const folder = temporaryFolder()
+  const server = await serve({ folder })
+  const tokens = (await server.request('/api/auth/signup', { body: { email, password } })).json()
+  const stream = await fetch(`${server.url}/api/auth/revocations`)
+  let told = ''
+  const listening = (async () => {
+    const decoder = new TextDecoder()
+    for await (const chunk of stream.body ?? []) told += decoder.decode(chunk)
+  })()
+
+  const { code, stdout } = await run(['users', 'disable', email, '--json'], { folder })
+
+  const { sid } = JSON.parse(Buffer.from(tokens.token.split('.')[1], 'base64url').toString())
+  await expect.poll(() => told, { timeout: 100, interval: 5 }).toContain(sid)
+  expect(code).toBe(0)
+  expect(JSON.parse(stdout)).toMatchObject({ email, is_active: false, changed: true })
+  expect((await server.request('/api/auth/me', { token: tokens.token })).json().error.code).toBe('AUTH_REVOKED')
+  expect((await server.request('/api/auth/login', { body: { email, password } })).status).toBe(401)
+  const refresh = await server.request('/api/auth/refresh', { body: { refresh_token: tokens.refresh_token } })
+  expect(refresh.status).toBe(401)
+  await server.stop()
+  await listening
+})
+
+test('latchkey users enable lets a user log in again at a server that runs beside it', async () => {
+  const folder = temporaryFolder()
+  const server = await serve({ folder })
+  await server.request('/api/auth/signup', { body: { email, password } })
+  await run(['users', 'disable', email], { folder })
+
+  const first = await run(['users', 'enable', email], { folder })
+  const second = await run(['users', 'enable', email], { folder })
+
+  expect(first.stdout).toBe(`${email} is now enabled\n`)
+  expect(second.stdout).toBe(`${email} is already enabled\n`)
+  expect((await server.request('/api/auth/login', { body: { email, password } })).status).toBe(200)
+})
+
+test('latchkey users create makes an account that can log in at a server that runs beside it', async () => {
+  const folder = temporaryFolder()
+  const server = await serve({ folder })
+
+  await run(['users', 'create', email], { folder, input: `${password}\r\n` })
+
+  expect((await server.request('/api/auth/login', { body: { email, password } })).status).toBe(200)
+})
+
+test('latchkey keys rotate publishes a new key beside a running server, whose tokens stay good [ASVS 13.3.4]', async () => {
+  const folder = temporaryFolder()
+  const server = await serve({ folder })
+  const { token } = (await server.request('/api/auth/signup', { body: { email, password } })).json()
+
+  const rotated = await run(['keys', 'rotate', '--json'], { folder })
+  const listed = await run(['keys', 'list', '--json'], { folder })
+
+  const { kid, activates_at } = JSON.parse(rotated.stdout)
+  const kids = JSON.parse(listed.stdout).keys.map((key: { kid: string }) => key.kid)
+  expect(kids).toHaveLength(2)
+  expect(kids).toContain(kid)
+  expect(Date.parse(activates_at) - Date.now()).toBeGreaterThan(500_000)
+  expect(rotated.stdout + listed.stdout).not.toMatch(/"d":|PRIVATE/)
+  expect((await server.request('/api/auth/me', { token })).status).toBe(200)
+})
+
+test('latchkey keys list prints a line for each published key', async () => {
+  const { folder } = await folderWithAda()
+
+  const { code, stdout } = await run(['keys', 'list'], { folder })
+
+  expect(code).toBe(0)
+  expect(stdout).toMatch(/^[\w-]{43} {2}ES256\n$/)
+})
