@@ -33,9 +33,14 @@ export function loadConfig(environment: Environment): Config {
     if ('value' in reading) values[name] = reading.value
     else {
       const isSecret = 'isSecret' in definition
-      problems.push(`${name} must be ${reading.takes}: it is ${isSecret ? 'not' : JSON.stringify(given ?? '')}`)
+      problems.push(`${name} must be ${reading.takes}: it is ${isSecret ? 'not' : quote(given ?? '')}`)
     }
   }
   if (problems.length > 0) throw new ConfigError(problems)
   return Object.freeze({ ...(values as SettingValues), isTest: environment['NODE_ENV'] === 'test' })
+}
+
+/** What was given, on one line, and without the credentials that a URL may carry. */
+function quote(given: string): string {
+  return JSON.stringify(given.replace(/:\/\/.*@/s, '://***@'))
 }
