@@ -27,7 +27,7 @@ function oneOf<const Choice extends string>(...choices: Choice[]) {
 
 function wholeNumber(least: number, most: number) {
   return (text: string): Reading<number> => {
-    const number = /^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN
+    const number = /^(0|[1-9][0-9]{0,8})$/.test(text) ? Number(text) : Number.NaN
     return number >= least && number <= most ? { value: number } : { takes: `a whole number from ${least} to ${most}` }
   }
 }
@@ -64,7 +64,8 @@ function listOf<Item>(readItem: (text: string) => Item | undefined, takes: strin
 
 function exactOrigin(text: string): string | undefined {
   const url = URL.parse(text)
-  return url && /^https?:$/.test(url.protocol) && url.origin === text ? text : undefined
+  const isExact = url && /^https?:$/.test(url.protocol) && url.origin === text && !text.includes('*')
+  return isExact ? text : undefined
 }
 
 function networkRange(text: string): string | undefined {
@@ -78,9 +79,8 @@ function networkRange(text: string): string | undefined {
 
 function publicUrl(text: string, environment: Environment): Reading<string> {
   if (text === '') return { value: `http://localhost:${environment['PORT'] || settings.PORT.fallback}` }
-  const url = URL.parse(text)
-  const isPlain =
-    url && /^https?:$/.test(url.protocol) && !url.search && !url.hash && !url.username && !text.endsWith('/')
+  // The text itself becomes the issuer, so what a URL parser would tidy up (spaces, an empty query) must not be there.
+  const isPlain = /^https?:\/\/[^\s/?#@\\]+(\/[^\s/?#@\\]+)*$/.test(text) && URL.canParse(text)
   return isPlain ? { value: text } : { takes: 'an http or https URL without a trailing slash, query or fragment' }
 }
 
