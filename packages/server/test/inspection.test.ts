@@ -1,0 +1,106 @@
+import { globSync, readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { endpointsOf } from '../src/http/app.ts'
+import { contractOf } from '../src/http/contract.ts'
+import { testHouse } from '../src/testing/test-house.ts'
+
+const root = new URL('../../../', import.meta.url)
+const isShipped = (path: string) => !/\.test\.ts$|\/testing\//.test(path)
+const sources = globSync('packages/{server,verify}/src/**/*.ts', { cwd: root })
+  .filter(isShipped)
+  .map((path) => ({ path, text: readFileSync(new URL(path, root), 'utf8') }))
+
+/** The shipped files whose text matches. */
+function filesWith(pattern: RegExp): string[] {
+  return sources
+    .filter(({ text }) => pattern.test(text))
+    .map(({ path }) => path.replace(/^packages\/(\w+)\/src\//, '$1/'))
+}
+
+const contract = JSON.stringify(contractOf(endpointsOf({ servesMetrics: true }), '/'))
+
+test('no shipped file starts a process or a shell [ASVS 1.2.5]', () => {
+  expect(filesWith(/node:child_process|node:cluster/)).toEqual([])
+})
+
+test('no shipped file makes a regular expression of a value [ASVS 1.2.9]', () => {
+  // The one that is copied is a constant: the copy has a place of its own to read on from.
+  expect(filesWith(/\bRegExp\s*\((?!forwardedPair\))/)).toEqual([])
+})
+
+test('no shipped file evaluates text as a program [ASVS 1.3.2]', () => {
+  expect(filesWith(/\beval\s*\(|new Function\b|node:vm|setTimeout\(\s*['"`]/)).toEqual([])
+})
+
+test('every JSON answer is written by JSON.stringify, in the few files that write answers [ASVS 1.1.2, ASVS 1.2.3]', () => {
+  const writers = filesWith(/\bc\.json\(|\bcontext\.json\(|new Response\(|\.body\(/)
+
+  expect(writers.toSorted()).toEqual([
+    'server/cli/serve.ts',
+    'server/http/app.ts',
+    'server/http/endpoint.ts',
+    'server/http/node-listener.ts',
+    'server/http/routes/docs.ts',
+    'server/http/routes/operations.ts',
+    'server/http/routes/revocations.ts',
+    'verify/hono.ts',
+  ])
+  expect(filesWith(/\bc\.(json|html)\(/)).toEqual([])
+})
+
+test('files are written by the database, the master key and latchkey init, and by nothing else [ASVS 16.2.3]', () => {
+  const writers = filesWith(/writeFileSync|writeSync|openSync|createWriteStream|appendFile|node:fs\/promises'.*write/)
+
+  expect(writers.toSorted()).toEqual([
+    'server/cli/init.ts',
+    'server/crypto/master-key.ts',
+    'server/storage/sqlite-dialect.ts',
+  ])
+})
+
+test('the server makes no request of its own: what it speaks to is the database and who asks it', () => {
+  const callers = filesWith(/(?<!app\.|=> )\bfetch\((?!request)|\brequest as request|node:https|node:dns|node:tls/)
+
+  expect(callers.filter((path) => path.startsWith('server/'))).toEqual([])
+})
+
+test('randomness comes from node:crypto; the one exception spreads reconnections, and is no secret [ASVS 11.5.1]', () => {
+  expect(filesWith(/Math\.random/)).toEqual(['verify/event-stream.ts'])
+})
+
+test('no column, request or answer knows of hints or security questions [ASVS 6.4.2, NIST63B4-3.1.1.2-7, NIST63B4-3.1.1.2-8]', async () => {
+  const migrations = filesWith(/addColumn\('[a-z_]*(hint|question|answer)/)
+
+  expect(migrations).toEqual([])
+  expect(contract).not.toMatch(/hint|security_question|secret_answer/i)
+})
+
+test('no route takes a callback for JSONP, nor answers with a script [ASVS 3.5.6]', async () => {
+  const { request } = await testHouse()
+
+  const answer = await request('/healthz?callback=steal')
+
+  expect(contract).not.toMatch(/callback/i)
+  expect(answer.text).toBe('{"status":"ok"}')
+})
+
+test('a request that came over plain HTTP is served, never redirected [ASVS 4.1.2]', async () => {
+  const { request } = await testHouse({ PUBLIC_URL: 'https://auth.example.com', TRUSTED_PROXIES: '192.0.2.1' })
+
+  const answer = await request('/healthz', { headers: { 'x-forwarded-proto': 'http' } })
+
+  expect(answer.status).toBe(200)
+  expect(answer.headers.get('location')).toBeNull()
+})
+
+test('what clients send as text comes back in no header of the answer [ASVS 1.2.1]', async () => {
+  const { request } = await testHouse()
+
+  const answer = await request('/api/auth/login?x=marker', {
+    body: { email: 'marker@example.com', password: 'marker' },
+    headers: { 'user-agent': 'marker', 'x-request-id': 'marker', origin: 'https://marker.example.com' },
+  })
+
+  expect(answer.status).toBe(401)
+  expect(JSON.stringify([...answer.headers])).not.toContain('marker')
+})
