@@ -9,6 +9,7 @@ import type { Rate } from '../config/rate.ts'
 import { startHashWorkers } from '../crypto/hash-workers.ts'
 import { type MasterKey, readOrMakeMasterKey } from '../crypto/master-key.ts'
 import { createPasswords } from '../crypto/passwords.ts'
+import { withPeppers } from '../crypto/pepper.ts'
 import { type Seal, sealUnder } from '../crypto/seal.ts'
 import { newId } from '../crypto/secrets.ts'
 import type { Limit } from '../domain/limit.ts'
@@ -58,7 +59,10 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
   }
   const auth = createAuth({
     store,
-    passwords: createPasswords(workers, config.BCRYPT_COST),
+    passwords: withPeppers(createPasswords(workers, config.BCRYPT_COST), {
+      current: config.PASSWORD_PEPPER,
+      previous: config.PASSWORD_PEPPER_PREVIOUS,
+    }),
     limits,
     refusals,
     policy: {

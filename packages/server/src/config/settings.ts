@@ -95,7 +95,7 @@ function jwtSecret(text: string): Reading<string | undefined> {
   return isLongEnough ? { value: text } : { takes: 'at least 32 bytes (latchkey secret prints a good one)' }
 }
 
-function masterKey(text: string): Reading<Uint8Array | undefined> {
+function key32(text: string): Reading<Uint8Array | undefined> {
   if (text === '') return { value: undefined }
   const bytes = /^[A-Za-z0-9+/_-]{43}=?$/.test(text) ? Buffer.from(text, 'base64') : Buffer.alloc(0)
   return bytes.length === 32 ? { value: bytes } : { takes: '32 random bytes in base64 (44 characters)' }
@@ -193,6 +193,19 @@ export const settings = {
       'Words, separated by commas, that make no password by themselves or with digits and symbols around them. `latchkey` and the host of PUBLIC_URL always count.',
     read: listOf((word) => word.toLowerCase(), 'words separated by commas'),
   }),
+  PASSWORD_PEPPER: setting({
+    fallback: '',
+    meaning:
+      'Set: password hashes are sealed under this secret, 32 bytes in base64, which the database does not hold. Lost, no password matches any more.',
+    isSecret: true,
+    read: key32,
+  }),
+  PASSWORD_PEPPER_PREVIOUS: setting({
+    fallback: '',
+    meaning: 'The pepper before: hashes under it still match, and are renewed at the next login.',
+    isSecret: true,
+    read: key32,
+  }),
   RATE_LIMIT_LOGIN: setting({
     fallback: '5/minute',
     meaning: 'Logins for each client address; `off` to disable.',
@@ -234,7 +247,7 @@ export const settings = {
     meaning:
       'Encrypts private keys at rest: 32 bytes in base64. Unset: made on first start, in `master.key` beside the database, mode 0600.',
     isSecret: true,
-    read: masterKey,
+    read: key32,
   }),
   METRICS: setting({
     fallback: 'auto',

@@ -7,7 +7,7 @@ import { hashSync, verifySync } from '@node-rs/bcrypt'
  */
 
 /** The most bytes of a password that bcrypt reads. */
-export const maxBcryptBytes = 72
+const maxBcryptBytes = 72
 const saltBytes = 16
 
 const plain = /^\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}$/
