@@ -198,6 +198,19 @@ test.each(['Short1', 'Password123', 'Grace.hopper1', 'Latchkey123', 'Abcdefg1\ud
   },
 )
 
+test.each(['a', ' ', '1', key, 'e\u0301', '\u0315\u0300\u0316', '\ud800', 'grace.hopper'])(
+  'assertAcceptable() refuses a megabyte of %j in no time [ASVS 1.3.12]',
+  (unit) => {
+    const hostile = unit.repeat(Math.ceil(2 ** 20 / unit.length))
+    const began = performance.now()
+
+    const issues = issuesOf(hostile, nist)
+
+    expect(performance.now() - began).toBeLessThan(500)
+    expect(issues).toEqual(['Must be well-formed text of at most 1024 bytes'])
+  },
+)
+
 test.each([
   ['', true],
   ['x'.repeat(maxPasswordBytes), true],
