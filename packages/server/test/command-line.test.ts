@@ -2,6 +2,7 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { settings } from '../src/config/settings.ts'
+import { originAt, testHouse } from '../src/testing/test-house.ts'
 import { openFile, temporaryFolder } from './database-file.ts'
 import { run, serve } from './processes.ts'
 
@@ -10,32 +11,33 @@ const password = 'SecurePass123'
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 const instant = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 
-/** A folder with a database in it, and one account. */
-async function folderWithAda() {
+/** A folder with a database in it, made without the command line. */
+async function migratedFolder() {
   const folder = temporaryFolder()
-  await run(['migrate'], { folder })
-  const made = await run(['users', 'create', email, '--json'], { folder, input: `${password}\n` })
-  expect(made).toMatchObject({ code: 0, stderr: '' })
-  return { folder, ada: JSON.parse(made.stdout), database: openFile(join(folder, 'data/latchkey.db')) }
+  const path = join(folder, 'data/latchkey.db')
+  const { auth, close } = await testHouse({ DATABASE_URL: `sqlite:${path}` })
+  return { folder, auth, close, database: openFile(path) }
 }
 
-test.each([
-  [[]],
-  [['fly']],
-  [['users']],
-  [['users', 'fly']],
-  [['users', 'show']],
-  [['users', 'list', 'x']],
-  [['keys']],
-  [['serve', 'x']],
-  [['secret', '--loud']],
-])('latchkey %j is a wrong command line: exit 2, and where to read on', async (words) => {
-  const { code, stdout, stderr } = await run(words, { folder: temporaryFolder() })
+/** The same with one account in it, as the command line shows it. */
+async function folderWithAda() {
+  const { folder, auth, close, database } = await migratedFolder()
+  const user = await auth.createUser({ email, password, origin: originAt('local') })
+  await close()
+  const created_at = new Date(user.createdAt).toISOString()
+  return { folder, database, ada: { user_id: user.id, email, created_at, last_login: null, is_active: true } }
+}
 
-  expect(code).toBe(2)
-  expect(stdout).toBe('')
-  expect(stderr).toMatch(/^latchkey: .+\nlatchkey --help lists the commands\n$/)
-})
+test.each([[[]], [['fly']], [['users']], [['users', 'fly']], [['keys']], [['secret', '--loud']]])(
+  'latchkey %j is a wrong command line: exit 2, and where to read on',
+  async (words) => {
+    const { code, stdout, stderr } = await run(words, { folder: temporaryFolder() })
+
+    expect(code).toBe(2)
+    expect(stdout).toBe('')
+    expect(stderr).toMatch(/^latchkey: .+\nlatchkey --help lists the commands\n$/)
+  },
+)
 
 test('latchkey --help lists every command', async () => {
   const { code, stdout } = await run(['--help'], { folder: temporaryFolder() })
@@ -114,9 +116,7 @@ test('latchkey migrate brings the database up once, and migrate status tells so'
 })
 
 test('latchkey migrate refuses a database that is newer than the program', async () => {
-  const folder = temporaryFolder()
-  await run(['migrate'], { folder })
-  const database = openFile(join(folder, 'data/latchkey.db'))
+  const { folder, database } = await migratedFolder()
   database.run(`insert into kysely_migration (name, timestamp) values ('9999-from-the-future', '2030')`)
 
   const outcomes = [await run(['migrate'], { folder }), await run(['migrate', 'status'], { folder })]
@@ -135,9 +135,12 @@ test('users and keys ask for a migrated database', async () => {
 })
 
 test('latchkey users create makes an account with the password of standard input', async () => {
-  const { ada, database } = await folderWithAda()
+  const { folder, database } = await migratedFolder()
 
-  expect(ada).toEqual({
+  const { code, stdout, stderr } = await run(['users', 'create', email, '--json'], { folder, input: `${password}\n` })
+
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(JSON.parse(stdout)).toEqual({
     user_id: expect.stringMatching(uuid),
     email,
     created_at: expect.stringMatching(instant),
@@ -166,8 +169,7 @@ test.each([
 })
 
 test('latchkey users create takes no password as an argument, and does not repeat it', async () => {
-  const folder = temporaryFolder()
-  await run(['migrate'], { folder })
+  const { folder, database } = await migratedFolder()
 
   const outcomes = [
     await run(['users', 'create', email, 'OnTheCommandLine1'], { folder }),
@@ -177,7 +179,7 @@ test('latchkey users create takes no password as an argument, and does not repea
 
   expect(outcomes.map(({ code }) => code)).toEqual([2, 2, 2])
   expect(outcomes.map(({ stdout, stderr }) => stdout + stderr).join()).not.toContain('OnTheCommandLine1')
-  expect(openFile(join(folder, 'data/latchkey.db')).rows('select id from users')).toEqual([])
+  expect(database.rows('select id from users')).toEqual([])
 })
 
 test('latchkey users show and list tell accounts by email and id, and no hash', async () => {
@@ -200,8 +202,7 @@ test('latchkey users show and list tell accounts by email and id, and no hash', 
 test.each(['show', 'disable', 'enable'])(
   'latchkey users %s of nobody ends with 3, as one document with --json',
   async (action) => {
-    const folder = temporaryFolder()
-    await run(['migrate'], { folder })
+    const { folder } = await migratedFolder()
 
     const { code, stderr } = await run(['users', action, 'nobody@example.com', '--json'], { folder })
 

@@ -5,15 +5,24 @@ import { expect, onTestFinished } from 'vitest'
 
 const program = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url))
 const repository = fileURLToPath(new URL('../../..', import.meta.url))
+/** Halves the time that a process takes to start. */
+const compileCache = `${repository}node_modules/.cache/latchkey/compiled`
 
 type Surroundings = { folder: string; settings?: Record<string, string>; input?: string; command?: string[] }
 
-/** A process of the product with nothing in its environment but what is given. It ends with the test. */
+/** A process of the product with nothing of ours in its environment but what is given. It ends with the test. */
 function start(words: readonly string[], { folder, settings = {}, input, command }: Surroundings) {
   const [file = '', ...before] = command ?? [process.execPath, '--conditions=latchkey-source', program]
   const child = spawn(file, [...before, ...words], {
     cwd: folder,
-    env: { PATH: process.env['PATH'], NODE_ENV: 'test', BCRYPT_COST: '4', PORT: '0', ...settings },
+    env: {
+      PATH: process.env['PATH'],
+      NODE_COMPILE_CACHE: compileCache,
+      NODE_ENV: 'test',
+      BCRYPT_COST: '4',
+      PORT: '0',
+      ...settings,
+    },
   })
   let stdout = ''
   let stderr = ''

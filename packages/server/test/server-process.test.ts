@@ -4,12 +4,20 @@ import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { testHouse } from '../src/testing/test-house.ts'
 import { openFile, temporaryFolder } from './database-file.ts'
 import { byBin, byRunner, run, serve } from './processes.ts'
 import { answersOf, bytesUntilClosed, dial, post } from './raw-socket.ts'
 
 const ada = { email: 'ada@example.com', password: 'SecurePass123' }
 const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8)
+
+/** Leaves a database in a folder whose first key pair is sealed by the master key beside it. */
+async function folderWithKey(folder: string): Promise<void> {
+  const { keys, close } = await testHouse({ DATABASE_URL: `sqlite:${join(folder, 'data/latchkey.db')}` })
+  await keys.current()
+  await close()
+}
 
 async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1')
@@ -213,9 +221,9 @@ test('a port that another program uses stops the start with a line that says so'
 
 test('a database that is newer than the program is refused', async () => {
   const folder = temporaryFolder()
-  await run(['migrate'], { folder })
-  const database = openFile(join(folder, 'data/latchkey.db'))
-  database.run(`insert into kysely_migration (name, timestamp) values ('9999-from-the-future', '2030')`)
+  const path = join(folder, 'data/latchkey.db')
+  await testHouse({ DATABASE_URL: `sqlite:${path}` })
+  openFile(path).run(`insert into kysely_migration (name, timestamp) values ('9999-from-the-future', '2030')`)
 
   const { code, stderr } = await run(['serve'], { folder })
 
@@ -225,8 +233,7 @@ test('a database that is newer than the program is refused', async () => {
 
 test('a master key that is not the one of the database is refused at the start', async () => {
   const folder = temporaryFolder()
-  const first = await serve({ folder })
-  await first.stop()
+  await folderWithKey(folder)
   const settings = { MASTER_KEY: randomBytes(32).toString('base64') }
 
   const { code, stderr } = await run(['serve'], { folder, settings })
@@ -238,8 +245,7 @@ test('a master key that is not the one of the database is refused at the start',
 
 test('a master key that others may read is refused [ASVS 13.3.2]', async () => {
   const folder = temporaryFolder()
-  const first = await serve({ folder })
-  await first.stop()
+  await folderWithKey(folder)
   chmodSync(join(folder, 'data/master.key'), 0o644)
 
   const { code, stderr } = await run(['serve'], { folder })
