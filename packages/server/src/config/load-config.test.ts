@@ -268,7 +268,7 @@ test('loadConfig() takes a BCRYPT_COST of 4 under test, and says that it is unde
 })
 
 test.each([undefined, 'production', 'development', 'TEST', ''])(
-  'loadConfig() takes no BCRYPT_COST under 10 with NODE_ENV=%s [ASVS 11.4.2]',
+  'loadConfig() takes no BCRYPT_COST under 10 with NODE_ENV=%s',
   (environment) => {
     const loading = () => loadConfig({ BCRYPT_COST: '9', NODE_ENV: environment })
 
