@@ -281,7 +281,8 @@ test('SECURITY.md lists every secret with its rotation [ASVS 13.1.4]', () => {
   expect(secrets.map(([secret]) => secret)).toEqual([
     'JWT_SECRET',
     'master key',
-    'private signing keys', 'PASSWORD_PEPPER',
+    'private signing keys',
+    'PASSWORD_PEPPER',
     'database file',
   ])
   expect(secrets.filter(([, , rotation = '']) => rotation === '')).toEqual([])

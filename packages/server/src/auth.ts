@@ -1,6 +1,6 @@
 import type { Origin } from './domain/origin.ts'
 import type { Deps } from './flows/deps.ts'
-import { type EventPage, listEvents } from './flows/list-events.ts'
+import { listEvents } from './flows/list-events.ts'
 import { type LogInInput, logIn } from './flows/log-in.ts'
 import { type LogOutInput, logOut } from './flows/log-out.ts'
 import { createUser, listUsers, setUserActive, showUser } from './flows/manage-users.ts'
@@ -34,4 +34,4 @@ export function createAuth(deps: Deps) {
   }
 }
 
-export type { EventPage, TokenPair }
+export type { TokenPair }

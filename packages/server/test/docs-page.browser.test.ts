@@ -10,7 +10,10 @@ const browserPath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 /** A browser that reaches nothing but this machine. */
 async function openPage() {
   const flags = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update']
-  const browser = await chromium.launch({ executablePath: browserPath, args: [...flags, '--disable-sync', '--no-first-run'] })
+  const browser = await chromium.launch({
+    executablePath: browserPath,
+    args: [...flags, '--disable-sync', '--no-first-run'],
+  })
   onTestFinished(() => browser.close())
   return browser.newPage()
 }
