@@ -210,27 +210,22 @@ const heads: Row[] = [
     400,
     'VALIDATION_ERROR',
   ],
-  ['the method TRACE [ASVS 13.4.4]', [head('TRACE /healthz HTTP/1.1', host, close)], 405, 'METHOD_NOT_ALLOWED'],
+  ['the method TRACE', [head('TRACE /healthz HTTP/1.1', host, close)], 405, 'METHOD_NOT_ALLOWED'],
   ['the method TRACK', [head('TRACK /healthz HTTP/1.1', host, close)], 400, 'VALIDATION_ERROR'],
   ['the method PROPFIND', [head('PROPFIND /healthz HTTP/1.1', host, close)], 405, 'METHOD_NOT_ALLOWED'],
-  [
-    'the method CONNECT [ASVS 4.1.4]',
-    [head('CONNECT evil.example:443 HTTP/1.1', host, close)],
-    405,
-    'METHOD_NOT_ALLOWED',
-  ],
+  ['the method CONNECT', [head('CONNECT evil.example:443 HTTP/1.1', host, close)], 405, 'METHOD_NOT_ALLOWED'],
   ['a method in lower case', [head('get /healthz HTTP/1.1', host, close)], 400, 'VALIDATION_ERROR'],
   ['a target that is a URL', [head('GET http://evil.example/healthz HTTP/1.1', host, close)], 400, 'VALIDATION_ERROR'],
   ['a target that names another host', [get('//evil.example/healthz')], 400, 'VALIDATION_ERROR'],
   ['a target that is an asterisk', [head('OPTIONS * HTTP/1.1', host, close)], 400, 'VALIDATION_ERROR'],
   ['a NUL in the path', [get('/healthz%00')], 400, 'VALIDATION_ERROR'],
   ['dot segments in the path', [get('/x/../healthz')], 400, 'VALIDATION_ERROR'],
-  ['encoded dot segments in the path [ASVS 1.1.1]', [get('/x/%2e%2e/healthz')], 400, 'VALIDATION_ERROR'],
+  ['encoded dot segments in the path', [get('/x/%2e%2e/healthz')], 400, 'VALIDATION_ERROR'],
   ['half-encoded dot segments in the path', [get('/x/.%2E/healthz')], 400, 'VALIDATION_ERROR'],
   ['a backslash in the path', [get('/\\evil.example')], 400, 'VALIDATION_ERROR'],
   ['a fragment in the target', [get('/healthz#x')], 400, 'VALIDATION_ERROR'],
   ['an encoded slash in the path', [get('/api%2fauth%2fme')], 404, 'NOT_FOUND'],
-  ['a path that is encoded twice [ASVS 1.1.1]', [get('/%2568ealthz')], 404, 'NOT_FOUND'],
+  ['a path that is encoded twice', [get('/%2568ealthz')], 404, 'NOT_FOUND'],
   ['an escape that is none in the path', [get('/%zz')], 404, 'NOT_FOUND'],
   ['a semicolon in the path', [get('/healthz;v=1')], 404, 'NOT_FOUND'],
   ['a slash too many in the path', [get('/api//auth/me')], 404, 'NOT_FOUND'],
@@ -317,12 +312,13 @@ test.each(heads)(
   },
 )
 
-test('an answer to a refused method says which are allowed, also to CONNECT', async () => {
+test('TRACE and CONNECT are refused, and told what is allowed [ASVS 13.4.4, ASVS 4.1.4]', async () => {
   const { send } = await servedHouse()
 
   const [trace] = await send(head('TRACE /api/auth/me HTTP/1.1', host, close))
   const [tunnel] = await send(head('CONNECT evil.example:443 HTTP/1.1', host))
 
+  expect([trace?.status, tunnel?.status]).toEqual([405, 405])
   expect(trace?.headers['allow']).toBe('GET, HEAD')
   expect(tunnel?.headers['allow']).toBe('GET, HEAD, POST')
 })

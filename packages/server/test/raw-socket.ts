@@ -35,7 +35,7 @@ export async function dial(port: number): Promise<Socket> {
 }
 
 /** Sends bytes as they are, and answers all that came back until the server closed. */
-export async function exchange(port: number, parts: readonly (string | Uint8Array)[]): Promise<RawAnswer[]> {
+async function exchange(port: number, parts: readonly (string | Uint8Array)[]): Promise<RawAnswer[]> {
   const socket = await dial(port)
   for (const part of parts) socket.write(part)
   return answersOf(await bytesUntilClosed(socket))

@@ -1,3 +1,4 @@
+import { calculateJwkThumbprint, type JWK } from 'jose'
 import { expect, test } from 'vitest'
 import { fileHouse } from '../../test/database-file.ts'
 import { ada, testHouse } from '../testing/test-house.ts'
@@ -17,7 +18,7 @@ async function houseWithAda(settings: Record<string, string> = {}) {
   return house
 }
 
-test('rotate() publishes a key at once, and signs with the old one meanwhile [ASVS 13.3.4]', async () => {
+test('rotate() publishes a key at once, and signs with the old one meanwhile [ASVS 13.3.4, RFC7517-5c]', async () => {
   const house = await houseWithAda()
   const [old] = await published(house)
 
@@ -99,15 +100,34 @@ test('two servers on one database verify the tokens of one another', async () =>
   expect(claims.email).toBe(ada.email)
 })
 
-test.each(['ES256', 'EdDSA', 'RS256'])('the product signs and verifies with %s', async (algorithm) => {
-  const house = await testHouse({ JWT_ALGORITHM: algorithm })
+test.each(['ES256', 'EdDSA', 'RS256'])(
+  'the product signs and verifies with %s, and its key says so [RFC7517-4.1, RFC7517-4.2]',
+  async (algorithm) => {
+    const house = await testHouse({ JWT_ALGORITHM: algorithm })
 
-  const { accessToken } = await house.auth.signUp(ada)
+    const { accessToken } = await house.auth.signUp(ada)
 
-  const { keys } = await house.keys.publicKeys()
-  expect(keys).toEqual([expect.objectContaining({ alg: algorithm, use: 'sig', kid: kidOf(accessToken) })])
-  await expect(house.verifier.verify(accessToken)).resolves.toBeDefined()
-})
+    const { keys } = await house.keys.publicKeys()
+    expect(keys).toEqual([
+      expect.objectContaining({ kty: expect.any(String), alg: algorithm, use: 'sig', kid: kidOf(accessToken) }),
+    ])
+    await expect(house.verifier.verify(accessToken)).resolves.toBeDefined()
+  },
+)
+
+test.each(['ES256', 'EdDSA', 'RS256'])(
+  'the kid of a key for %s is its thumbprint by RFC 7638 [RFC7517-4.5]',
+  async (algorithm) => {
+    const house = await testHouse({ JWT_ALGORITHM: algorithm })
+    await house.keys.rotate(ada.origin)
+
+    const { keys } = await house.keys.publicKeys()
+
+    const thumbprints = await Promise.all(keys.map((key) => calculateJwkThumbprint(key as JWK)))
+    expect(keys.map(({ kid }) => kid)).toEqual(thumbprints)
+    expect(new Set(thumbprints).size).toBe(2)
+  },
+)
 
 test('a new JWT_ALGORITHM begins with a key that is published before it signs', async () => {
   const old = await fileHouse()
@@ -123,7 +143,7 @@ test('a new JWT_ALGORITHM begins with a key that is published before it signs', 
   expect([kidOf(first), kidOf(later)]).toEqual(keys.map(({ kid }) => kid))
 })
 
-test('private keys are stored sealed, and no published key holds a private member [ASVS 13.3.1]', async () => {
+test('private keys are stored sealed, and no published key holds a private member [ASVS 13.3.1, RFC7517-9]', async () => {
   const { auth, keys, database } = await fileHouse()
   await auth.signUp(ada)
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { ada, bob, callerOf, testHouse } from '../testing/test-house.ts'
+import { fileHouse } from '../../test/database-file.ts'
+import { ada, bob, callerOf, originAt, testHouse } from '../testing/test-house.ts'
 
 test('listEvents() gives the own lines, newest first, page by page', async () => {
   const house = await testHouse()
@@ -69,6 +70,18 @@ test('readProfile() refuses a session at its absolute end [ASVS 7.3.2]', async (
   const attempt = house.auth.readProfile(caller)
 
   await expect(attempt).rejects.toMatchObject({ code: 'AUTH_REVOKED' })
+})
+
+test('readProfile() refuses a token whose user is disabled or no longer there [RFC8725-3.8b]', async () => {
+  const house = await fileHouse()
+  const disabled = await callerOf(house, (await house.auth.signUp(ada)).accessToken)
+  const deleted = await callerOf(house, (await house.auth.signUp(bob)).accessToken)
+
+  await house.auth.setUserActive({ emailOrId: ada.email, isActive: false, origin: originAt('local') })
+  house.database.run(`delete from users where email = '${bob.email}'`)
+
+  await expect(house.auth.readProfile(disabled)).rejects.toMatchObject({ code: 'AUTH_REVOKED' })
+  await expect(house.auth.readProfile(deleted)).rejects.toMatchObject({ code: 'AUTH_REVOKED' })
 })
 
 test('readProfile() refuses the session of another user', async () => {

@@ -4,7 +4,7 @@ import { ada, bob, callerOf, originAt, testHouse } from '../testing/test-house.t
 const day = 86_400
 const refused = { code: 'AUTH_REFRESH_INVALID' }
 
-test('refreshSession() trades a refresh token for a new one and a new access token of the same session', async () => {
+test('refreshSession() trades a refresh token for a new one and a new access token of the same session [RFC9700-2.2.2]', async () => {
   const house = await testHouse()
   const first = await house.auth.signUp(ada)
 
@@ -15,7 +15,7 @@ test('refreshSession() trades a refresh token for a new one and a new access tok
   expect(await callerOf(house, second.accessToken)).toEqual(await callerOf(house, first.accessToken))
 })
 
-test('refreshSession() ends the session when a token comes back after the grace', async () => {
+test('refreshSession() ends the session when a token comes back after the grace [RFC9700-4.14.2c]', async () => {
   const { auth, clock } = await testHouse()
   const first = await auth.signUp(ada)
   const second = await auth.refreshSession({ refreshToken: first.refreshToken, origin: ada.origin })
@@ -114,7 +114,7 @@ test('refreshSession() with a REFRESH_REUSE_GRACE of 0 ends the session at the s
   await expect(rightful).rejects.toMatchObject(refused)
 })
 
-test('refreshSession() refuses a token that was idle for REFRESH_TOKEN_TTL [ASVS 7.3.1, NIST63B4-5.2]', async () => {
+test('refreshSession() refuses a token that was idle for REFRESH_TOKEN_TTL [ASVS 7.3.1, NIST63B4-5.2, RFC9700-4.14.2f]', async () => {
   const { auth, clock } = await testHouse({ REFRESH_TOKEN_TTL: '7d' })
   const { refreshToken } = await auth.signUp(ada)
   clock.advance(7 * day)

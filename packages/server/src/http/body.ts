@@ -4,7 +4,7 @@ import { Refusal } from '../domain/refusal.ts'
 import type { HttpContext } from './context.ts'
 
 /** Far beyond any honest body: a password of 1,024 bytes, every one escaped, fits. */
-export const maxBodyBytes = 16 * 1024
+const maxBodyBytes = 16 * 1024
 
 /** `application/json`, with no parameter but a charset of UTF-8 (RFC 8259, section 8.1). */
 const jsonType = /^application\/json\s*(;\s*charset\s*=\s*("utf-8"|utf-8)\s*)?$/i

@@ -99,6 +99,22 @@ test('the contract names every code that an error can have', async () => {
   for (const code of Object.keys(refusals)) expect(text).toContain(`"${code}"`)
 })
 
+test('no operation redirects, whatever a parameter asks for [RFC9700-2.1b, ASVS 4.1.2]', async () => {
+  const { request, contract } = await servedContract()
+  const query = 'redirect_uri=https://evil.example&next=https://evil.example&url=//evil.example'
+  const operations = Object.entries(contract.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, { responses }]) => ({ path, method, responses })),
+  )
+
+  const streams = '/api/auth/revocations'
+  for (const { path, method, responses } of operations.filter((operation) => operation.path !== streams)) {
+    const answer = await request(`${path}?${query}`, { method: method.toUpperCase() })
+    expect(Object.keys(responses).filter((status) => status.startsWith('3'))).toEqual([])
+    expect(answer.headers.has('location')).toBe(false)
+    expect(answer.status < 300 || answer.status >= 400).toBe(true)
+  }
+})
+
 test('the contract leaves metrics out where they are not served', async () => {
   const { request } = await testHouse({ METRICS: 'off' })
 

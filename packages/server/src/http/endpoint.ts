@@ -9,7 +9,7 @@ export type Endpoint = {
   handle(c: HttpContext, deps: HttpDeps): Response | Promise<Response>
 }
 
-export const problemSchema = z
+const problemSchema = z
   .object({
     error: z.object({
       code: z.enum(Object.keys(refusals) as [RefusalCode, ...RefusalCode[]]),
