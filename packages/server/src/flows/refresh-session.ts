@@ -28,16 +28,23 @@ type Refreshed = OpenedSession & { email: string }
  * @throws {Refusal} AUTH_REFRESH_INVALID
  */
 export async function refreshSession(deps: Deps, { refreshToken, origin }: RefreshInput): Promise<TokenPair> {
-  if (!isRefreshTokenShaped(refreshToken)) throw new Refusal('AUTH_REFRESH_INVALID')
+  if (!isRefreshTokenShaped(refreshToken)) throw refreshFailed(deps, origin)
 
   const refreshed = await deps.store.transaction(async (inside) => {
     return (await rotate(deps, inside, refreshToken, origin)) ?? (await meetAgain(deps, inside, refreshToken, origin))
   })
-  if (!refreshed) {
+  if (!refreshed) throw refreshFailed(deps, origin)
+  if (refreshed === 'reused') {
     await deps.announceRevocations()
     throw new Refusal('AUTH_REFRESH_INVALID')
   }
   return issueTokens(deps, refreshed)
+}
+
+/** Anybody can bring a token that is none, so these are counted; one that came back has a line of its own. */
+function refreshFailed({ refusals }: Deps, origin: Origin): Refusal {
+  refusals.count(origin, { type: 'refresh_failed', failureReason: 'AUTH_REFRESH_INVALID' })
+  return new Refusal('AUTH_REFRESH_INVALID')
 }
 
 /** The first use: one statement decides whose it is. */
@@ -61,7 +68,12 @@ async function rotate(deps: Deps, inside: Store, presented: string, origin: Orig
 }
 
 /** A token that was used before: the same answer within the grace, the end of its session after. */
-async function meetAgain(deps: Deps, inside: Store, presented: string, origin: Origin): Promise<Refreshed | undefined> {
+async function meetAgain(
+  deps: Deps,
+  inside: Store,
+  presented: string,
+  origin: Origin,
+): Promise<Refreshed | 'reused' | undefined> {
   const used = await inside.refreshTokens.findUsed(digestOf(presented))
   const live = used && (await inside.sessions.findLive(used.sessionId, deps.now()))
   if (!used || !live) return undefined
@@ -77,7 +89,7 @@ async function meetAgain(deps: Deps, inside: Store, presented: string, origin: O
   await inside.sessions.revoke(sessionId, { at: deps.now(), reason: 'refresh_reused' })
   const failureReason = 'token_used_before'
   await inside.audit.append(eventOf(deps, origin, { type: 'refresh_reused', userId, sessionId, failureReason }))
-  return undefined
+  return 'reused'
 }
 
 function isWithinGrace({ now, lifetimes }: Deps, used: UsedRefreshToken): boolean {

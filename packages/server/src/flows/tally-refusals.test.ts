@@ -70,6 +70,32 @@ test('a request without a token is counted apart from a forged one [ASVS 16.3.2]
   ])
 })
 
+test('refresh tokens that are none are counted, and so is none at all [ASVS 16.3.2]', async () => {
+  const { database, refusals, request } = await fileHouse()
+  await request('/api/auth/refresh', { body: { refresh_token: `lkr_${'A'.repeat(43)}` } })
+  await request('/api/auth/refresh', { body: { refresh_token: 'none' } })
+  await request('/api/auth/refresh', { method: 'POST' })
+
+  await refusals.flush()
+
+  expect(database.events()).toEqual([
+    expect.objectContaining({ event_type: 'refresh_failed', failure_reason: 'AUTH_REFRESH_INVALID', count: 3 }),
+  ])
+})
+
+test('a refresh token that comes back leaves its own line and no other [ASVS 16.3.1]', async () => {
+  const { auth, clock, database, refusals, request } = await fileHouse()
+  const { refreshToken } = await auth.signUp(ada)
+  await request('/api/auth/refresh', { body: { refresh_token: refreshToken } })
+  clock.advance(60)
+  await request('/api/auth/refresh', { body: { refresh_token: refreshToken } })
+
+  await refusals.flush()
+
+  const types = database.events().map(({ event_type }) => event_type)
+  expect(types).toEqual(['signup', 'refresh', 'refresh_reused'])
+})
+
 test('refusals of one /64 are counted on one line', async () => {
   const { database, refusals, request } = await fileHouse()
   await request('/api/auth/me', { address: '2001:db8:1:2::1' })

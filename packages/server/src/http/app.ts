@@ -122,7 +122,6 @@ function missing(c: HttpContext, endpoints: readonly Endpoint[]): Refusal {
 /** Kinds of refusal that anybody can cause at will and an operator wants to see. Those of tokens and limits are counted where they arise. */
 const counted: Partial<Record<RefusalCode, EventType>> = {
   PAYLOAD_TOO_LARGE: 'request_refused',
-  AUTH_REFRESH_INVALID: 'refresh_failed',
   AUTH_FORBIDDEN: 'access_denied',
 }
 

@@ -2,7 +2,6 @@ import { z } from '@hono/zod-openapi'
 import type { TokenPair } from '../../auth.ts'
 import { maxEmailLength } from '../../domain/email.ts'
 import { maxPasswordBytes } from '../../domain/password-policy.ts'
-import { Refusal } from '../../domain/refusal.ts'
 import { authenticate } from '../authenticate.ts'
 import { readBody, readOptionalBody } from '../body.ts'
 import type { HttpContext, HttpDeps } from '../context.ts'
@@ -50,12 +49,15 @@ function answerTokens(c: HttpContext, pair: TokenPair, status: 200 | 201): Respo
   return answerJson(c, body, status)
 }
 
-/** The refresh token in the body or, where there is none, in the cookie, which another site cannot make us read. */
+/**
+ * The refresh token in the body or, where there is none, in the cookie, which another site cannot make us read. Where
+ * there is none at all, the empty text is: it is refused, and counted, like any that is no token.
+ */
 async function readRefreshToken(c: HttpContext, { settings }: HttpDeps): Promise<string> {
   const { refresh_token: sent } = await readOptionalBody(c, refreshSchema)
   if (sent !== undefined) return sent
   const cookie = refreshCookie(c)
-  if (cookie === undefined) throw new Refusal('AUTH_REFRESH_INVALID')
+  if (cookie === undefined) return ''
   assertSameSite(c, settings)
   return cookie
 }
