@@ -137,7 +137,7 @@ test('SIGTERM refuses new connections at once', async () => {
 
 test('pipelined requests at SIGTERM are each done once, or not at all', async () => {
   const folder = temporaryFolder()
-  const server = await serve({ folder, settings: { BCRYPT_COST: '11' } })
+  const server = await serve({ folder, settings: { BCRYPT_COST: '12' } })
   const socket = await dial(server.port)
   const open = (email: string) =>
     Buffer.from(post('/api/auth/signup', JSON.stringify({ ...ada, email })))
