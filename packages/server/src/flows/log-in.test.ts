@@ -10,7 +10,7 @@ const wrong = { ...ada, password: 'WrongPass123' }
 /** A different stranger each time. */
 const stranger = (number: number) => originAt(`198.51.100.${number}`)
 
-test('logIn() begins a new session each time, and leaves those that are there [ASVS 7.2.4]', async () => {
+test('logIn() begins a new session each time, and leaves those that are there', async () => {
   const house = await testHouse()
   const first = await house.auth.signUp(ada)
 
@@ -198,7 +198,7 @@ test('logIn() knows an address after one login from there', async () => {
   expect(pair.email).toBe(ada.email)
 })
 
-test('logIn() counts fifty guesses at once as fifty [ASVS 2.4.1]', async () => {
+test('logIn() counts fifty guesses at once as fifty', async () => {
   const { auth } = await testHouse({ RATE_LIMIT_ACCOUNT: '10/hour' })
   await auth.signUp(ada)
   const guess = (_: unknown, number: number) =>

@@ -232,7 +232,7 @@ test.each<[string, string, unknown, Record<string, string>]>([
   ['GET', '/api/auth/me', undefined, {}],
   ['GET', '/api/auth/events', undefined, {}],
 ])(
-  '%s %s answers 503 while the database cannot serve, logs why, and recovers by itself [ASVS 16.5.2, ASVS 16.3.4]',
+  '%s %s answers 503 while the database cannot serve, logs why, and recovers by itself [ASVS 16.3.4]',
   async (method, path, body, headers) => {
     const house = await fileHouse()
     const { accessToken: token } = await house.auth.signUp(ada)

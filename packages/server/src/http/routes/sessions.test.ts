@@ -178,7 +178,7 @@ test('unknown members of a body are ignored and change nothing [ASVS 8.2.3]', as
   expect(profile.json().created_at).not.toBe(more.created_at)
 })
 
-test('the session presented at a login is not taken over: a new one begins [ASVS 7.2.4]', async () => {
+test('the session presented at a login is not taken over: a new one begins', async () => {
   const house = await houseWithAda()
 
   const answer = await house.request('/api/auth/login', { body: credentials, token: house.tokens.token })
