@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 const conditions = ['latchkey-source', 'node', 'default']
@@ -13,6 +14,8 @@ export default defineConfig({
       'docs/**/*.test.ts',
     ],
     globals: false,
+    // Of two cores the runner would use one.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     testTimeout: 20_000,
     hookTimeout: 30_000,
     coverage: {

@@ -21,7 +21,7 @@ const facts: AccessTokenFacts = {
 const secret = Buffer.from('a shared secret of 32 bytes, or more', 'utf8')
 const seal = sealUnder(new Uint8Array(32).fill(7), 'signing keys')
 const [es256, eddsa, rs256] = (['ES256', 'EdDSA', 'RS256'] as const).map((algorithm) => {
-  const stored = newSigningKey(algorithm, { seal, now: 0, activatesAt: 0 })
+  const stored = newSigningKey(algorithm, { seal, now: 0, activatesAt: 0, tokenSeconds: 60 })
   const key = openSigningKey(stored, seal)
   const publicKey = createPublicKey({ key: { ...key.publicJwk }, format: 'jwk' })
   return { algorithm, kid: stored.id, signer: { key }, publicKey }

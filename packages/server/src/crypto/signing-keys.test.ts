@@ -5,7 +5,7 @@ import { sealUnder } from './seal.ts'
 import { newSigningKey, openSigningKey } from './signing-keys.ts'
 
 const seal = sealUnder(new Uint8Array(32).fill(7), 'signing keys')
-const times = { now: 1_000, activatesAt: 2_000 }
+const times = { now: 1_000, activatesAt: 2_000, tokenSeconds: 60 }
 const publicOf = (stored: ReturnType<typeof newSigningKey>) => openSigningKey(stored, seal).publicJwk
 const algorithms = ['ES256', 'EdDSA', 'RS256'] as const
 

@@ -22,7 +22,7 @@ function generate(algorithm: SigningAlgorithm) {
  */
 export function newSigningKey(
   algorithm: SigningAlgorithm,
-  { seal, now, activatesAt }: { seal: Seal; now: number; activatesAt: number },
+  { seal, now, activatesAt, tokenSeconds }: { seal: Seal; now: number; activatesAt: number; tokenSeconds: number },
 ): StoredSigningKey {
   const { publicKey, privateKey } = generate(algorithm)
   return {
@@ -31,6 +31,7 @@ export function newSigningKey(
     privateSealed: seal.close(privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()),
     createdAt: now,
     activatesAt,
+    tokenSeconds,
   }
 }
 

@@ -12,4 +12,6 @@ export type StoredSigningKey = {
   createdAt: number
   /** Published at once, it signs from here on, when every verifier has had time to fetch it (RFC 7517 key rollover). */
   activatesAt: number
+  /** The longest life of a token that it may have signed, in seconds. */
+  tokenSeconds: number
 }

@@ -90,5 +90,7 @@ export type SigningKeyStore = {
   insert(key: StoredSigningKey): Promise<void>
   /** The oldest first. */
   list(): Promise<StoredSigningKey[]>
+  /** Notes that the key may sign tokens that live this long; a shorter life than before changes nothing. */
+  recordTokenLife(id: string, seconds: number): Promise<void>
   remove(id: string): Promise<void>
 }

@@ -175,7 +175,9 @@ test('a key that was put into the database by who lacks the master key is never 
   const stranger = await fileHouse()
   await stranger.keys.current()
   const [planted] = stranger.database.rows<{ id: string; private_sealed: string }>('select * from signing_keys')
-  house.database.run(`insert into signing_keys values ('${planted?.id}', 'ES256', '${planted?.private_sealed}', 0, 0)`)
+  house.database.run(
+    `insert into signing_keys values ('${planted?.id}', 'ES256', '${planted?.private_sealed}', 0, 0, 0)`,
+  )
   house.clock.advance(minute)
 
   const answer = house.keys.publicKeys()
@@ -189,4 +191,16 @@ test('rotate() leaves a line in the audit log', async () => {
   await house.keys.rotate(ada.origin)
 
   expect(house.database.events()).toMatchObject([{ event_type: 'keys_rotated', ip_address: ada.origin.address }])
+})
+
+test('a lowered ACCESS_TOKEN_TTL retires no key before the longer-lived tokens of before are dead', async () => {
+  const before = await fileHouse({ ACCESS_TOKEN_TTL: '24h' })
+  const { accessToken } = await before.auth.signUp(ada)
+  const after = await testHouse({ DATABASE_URL: `sqlite:${before.path}`, ACCESS_TOKEN_TTL: '1m' })
+  await after.keys.rotate(ada.origin)
+  after.clock.advance(day - 1)
+
+  const claims = await after.verifier.verify(accessToken)
+
+  expect(claims.email).toBe(ada.email)
 })

@@ -46,12 +46,20 @@ export function keepKeys({ store, seal, algorithm, accessTokenSeconds, now, newI
       else await store.signingKeys.insert(newKey(now() + leadMilliseconds))
       keys = await store.signingKeys.list()
     }
+    await noteTokenLife()
     loadedAt = now()
     return keys
   }
 
+  /** A setting that is lowered later must not retire a key before the longer-lived tokens of before are dead. */
+  async function noteTokenLife(): Promise<void> {
+    if (keys.every(({ tokenSeconds }) => tokenSeconds >= accessTokenSeconds)) return
+    for (const { id } of keys) await store.signingKeys.recordTokenLife(id, accessTokenSeconds)
+    keys = await store.signingKeys.list()
+  }
+
   function newKey(activatesAt: number): StoredSigningKey {
-    return newSigningKey(algorithm, { seal, now: now(), activatesAt })
+    return newSigningKey(algorithm, { seal, now: now(), activatesAt, tokenSeconds: accessTokenSeconds })
   }
 
   function open(key: StoredSigningKey): SigningKey {
@@ -70,7 +78,7 @@ export function keepKeys({ store, seal, algorithm, accessTokenSeconds, now, newI
   /** A key retires when its successor has signed for as long as its own last token may live. */
   function isRetired(key: StoredSigningKey, all: StoredSigningKey[]): boolean {
     const successor = all.toSorted(byActivation).find(({ activatesAt }) => activatesAt > key.activatesAt)
-    return successor !== undefined && successor.activatesAt + accessTokenSeconds * 1000 + reloadMilliseconds < now()
+    return successor !== undefined && successor.activatesAt + key.tokenSeconds * 1000 + reloadMilliseconds < now()
   }
 
   return {

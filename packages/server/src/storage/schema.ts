@@ -63,5 +63,6 @@ export type Schema = {
     private_sealed: string
     created_at: number
     activates_at: number
+    token_seconds: number
   }
 }

@@ -28,6 +28,15 @@ export function signingKeyStore(database: Kysely<Schema>): SigningKeyStore {
       return rows.map(toSigningKey)
     },
 
+    recordTokenLife: async (id, seconds) => {
+      await database
+        .updateTable('signing_keys')
+        .set({ token_seconds: seconds })
+        .where('id', '=', id)
+        .where('token_seconds', '<', seconds)
+        .execute()
+    },
+
     remove: async (id) => {
       await database.deleteFrom('signing_keys').where('id', '=', id).execute()
     },
@@ -41,6 +50,7 @@ function toRow(key: StoredSigningKey): Selectable<Schema['signing_keys']> {
     private_sealed: key.privateSealed,
     created_at: key.createdAt,
     activates_at: key.activatesAt,
+    token_seconds: key.tokenSeconds,
   }
 }
 
@@ -51,5 +61,6 @@ function toSigningKey(row: Selectable<Schema['signing_keys']>): StoredSigningKey
     privateSealed: row.private_sealed,
     createdAt: row.created_at,
     activatesAt: row.activates_at,
+    tokenSeconds: row.token_seconds,
   }
 }

@@ -18,7 +18,7 @@ test.each([
   ['synchronous', 2],
   ['foreign_keys', 1],
   ['trusted_schema', 0],
-  ['busy_timeout', 5000],
+  ['busy_timeout', 0],
 ])('sqliteDialect() opens a file with %s = %s', async (pragma, expected) => {
   const database = testKysely(temporaryFile())
 

@@ -1,6 +1,7 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import { setTimeout } from 'node:timers/promises'
 import {
   CompiledQuery,
   type DatabaseConnection,
@@ -12,9 +13,12 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely'
+import { Refusal } from '../domain/refusal.ts'
 
 /** How long a writer waits for another process's write before it gives up. */
-const busyTimeoutMilliseconds = 5000
+const busyPatienceMilliseconds = 5000
+/** How often it asks meanwhile. SQLite's own waiting would hold up the event loop, and every token check with it. */
+const busyPauseMilliseconds = 10
 /** Prepared statements kept for use again; the product has some forty. */
 const maxStatements = 200
 
@@ -33,7 +37,7 @@ export function sqliteDialect(path: string): Dialect {
 
 function openDatabase(path: string): DatabaseSync {
   if (path !== ':memory:') makeForOwnerAlone(path)
-  const database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: busyTimeoutMilliseconds })
+  const database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: 0 })
   database.exec('pragma journal_mode = wal')
   database.exec('pragma synchronous = full')
   database.exec('pragma trusted_schema = off')
@@ -91,16 +95,48 @@ function sqliteConnection(database: DatabaseSync): DatabaseConnection {
     return statement
   }
 
+  function execute<Row>({ sql, parameters }: CompiledQuery): QueryResult<Row> {
+    const statement = prepare(sql)
+    const values = parameters as SQLInputValue[]
+    if (statement.columns().length > 0) return { rows: statement.all(...values) as Row[] }
+    const { changes, lastInsertRowid } = statement.run(...values)
+    return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
+  }
+
   return {
-    executeQuery: async <Row>({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> => {
-      const statement = prepare(sql)
-      const values = parameters as SQLInputValue[]
-      if (statement.columns().length > 0) return { rows: statement.all(...values) as Row[] }
-      const { changes, lastInsertRowid } = statement.run(...values)
-      return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
+    executeQuery: async <Row>(query: CompiledQuery): Promise<QueryResult<Row>> => {
+      const givesUpAt = performance.now() + busyPatienceMilliseconds
+      for (;;) {
+        try {
+          return execute<Row>(query)
+        } catch (error) {
+          if (!isBusy(error) || performance.now() > givesUpAt) throw toOutage(error)
+        }
+        await setTimeout(busyPauseMilliseconds)
+      }
     },
     streamQuery: () => {
       throw new Error('Cannot stream from SQLite: nothing in the product does')
     },
   }
+}
+
+/** Primary result codes (https://sqlite.org/rescode.html): what lies with the file or its disk, and may pass. */
+const outages = { busy: 5, readOnly: 8, ioError: 10, full: 13, cannotOpen: 14 } as const
+
+function resultCode(error: unknown): number | undefined {
+  const code = error instanceof Error && 'errcode' in error ? error.errcode : undefined
+  // Extended codes keep the primary one in their lowest byte.
+  return typeof code === 'number' ? code & 0xff : undefined
+}
+
+function isBusy(error: unknown): boolean {
+  return resultCode(error) === outages.busy
+}
+
+/** A database that cannot be written now is told as that; everything else is a fault, and stays one. */
+function toOutage(cause: unknown): unknown {
+  const code = resultCode(cause)
+  const isOutage = Object.values(outages).some((outage) => outage === code)
+  return isOutage ? new Refusal('UNAVAILABLE', { retryAfterSeconds: 1, cause }) : cause
 }

@@ -737,6 +737,7 @@ function keyNamed(id: string, createdAt = now): StoredSigningKey {
     privateSealed: 'sealed',
     createdAt,
     activatesAt: createdAt + 1,
+    tokenSeconds: 60,
   }
 }
 

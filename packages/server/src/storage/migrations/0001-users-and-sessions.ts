@@ -86,6 +86,7 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .addColumn('private_sealed', 'text', (column) => column.notNull())
     .addColumn('created_at', 'integer', (column) => column.notNull())
     .addColumn('activates_at', 'integer', (column) => column.notNull())
+    .addColumn('token_seconds', 'integer', (column) => column.notNull())
     .modifyEnd(sql`strict`)
     .execute()
 }
