@@ -392,3 +392,10 @@ test.each([
 test('SECURITY.md names no workplace', () => {
   expect(everything).not.toMatch(/\/(work|tmp|root|home)\//)
 })
+
+test('SECURITY.md says that passwords are not normalised, and reconciles the sources [NIST63B4-3.1.1.2-norm]', () => {
+  const deviations = flat(sectionOf(page, 'Deviations'))
+
+  expect(deviations).toContain('passwords are taken as received, not brought to NFC')
+  expect(deviations).toContain('ASVS 6.2.8 asks for this')
+})

@@ -104,3 +104,34 @@ test('what clients send as text comes back in no header of the answer [ASVS 1.2.
   expect(answer.status).toBe(401)
   expect(JSON.stringify([...answer.headers])).not.toContain('marker')
 })
+
+test.each(['verify', 'server'])(
+  'the package %s is published as built, without tests, sources or environment files [ASVS 13.4.1]',
+  (name) => {
+    const { files } = JSON.parse(readFileSync(new URL(`packages/${name}/package.json`, root), 'utf8'))
+    const { exclude } = JSON.parse(readFileSync(new URL(`packages/${name}/tsconfig.build.json`, root), 'utf8'))
+
+    expect(files.filter((entry: string) => entry !== 'bin')).toEqual(['dist'])
+    expect(exclude).toEqual(['**/*.test.ts', '**/testing/**'])
+  },
+)
+
+test('the repository holds no secret and no environment file; one that is made is ignored [ASVS 13.3.1]', () => {
+  const ignored = readFileSync(new URL('.gitignore', root), 'utf8').split('\n')
+  const example = readFileSync(new URL('.env.example', root), 'utf8')
+
+  expect(ignored).toEqual(expect.arrayContaining(['.env', 'data/']))
+  expect(example.match(/^(JWT_SECRET|MASTER_KEY|PASSWORD_PEPPER|PASSWORD_PEPPER_PREVIOUS)=.+$/gm)).toBeNull()
+})
+
+test('an answer to a fault holds no stack, also at the most talkative log level [ASVS 13.4.2]', async () => {
+  const house = await testHouse({ LOG_LEVEL: 'debug' })
+  await house.close()
+
+  const answer = await house.request('/api/auth/login', {
+    body: { email: 'ada@example.com', password: 'SecurePass123' },
+  })
+
+  expect(answer.status).toBe(503)
+  expect(answer.text).not.toMatch(/\bat |Error:|\.ts|kysely|sqlite/i)
+})
