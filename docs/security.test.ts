@@ -9,7 +9,6 @@ import { freePort, startProgram, startServer } from './started-server.ts'
 const page = readPage('SECURITY.md')
 const section = (heading: string) => flat(sectionOf(page, heading))
 const firstCells = (heading: string) => tableRows(sectionOf(page, heading)).map(([cell = '']) => cell)
-const everything = flat(page)
 
 test('SECURITY.md states the limits, the waits and why nobody can lock an owner out for long [ASVS 6.1.1]', () => {
   const limits = section('Limits')
