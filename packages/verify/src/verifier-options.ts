@@ -58,6 +58,7 @@ const publicKeyAlgorithms: readonly Algorithm[] = algorithms.filter((name) => na
 
 /** @throws {TypeError} which names the option, what it must be and what it is; a secret is not shown */
 export function readOptions(options: VerifierOptions): VerifierSettings {
+  demand(typeof options === 'object' && options !== null, `options must be an object: it is ${shown(options)}`)
   const { audience, profile = 'latchkey', clockToleranceSeconds = 0, maxStalenessSeconds = 30 } = options
   const { now = Date.now, revocations = 'feed' } = options
 
@@ -71,11 +72,11 @@ export function readOptions(options: VerifierOptions): VerifierSettings {
     `profile must be "latchkey" or "rfc9068": it is ${shown(profile)}`,
   )
   demand(
-    clockToleranceSeconds >= 0 && clockToleranceSeconds <= 300,
+    isNumber(clockToleranceSeconds) && clockToleranceSeconds >= 0 && clockToleranceSeconds <= 300,
     `clockToleranceSeconds must be a number from 0 to 300: it is ${shown(clockToleranceSeconds)}`,
   )
   demand(
-    maxStalenessSeconds > 0 && maxStalenessSeconds <= 86_400,
+    isNumber(maxStalenessSeconds) && maxStalenessSeconds > 0 && maxStalenessSeconds <= 86_400,
     `maxStalenessSeconds must be a number above 0 and up to 86400: it is ${shown(maxStalenessSeconds)}`,
   )
   demand(typeof now === 'function', `now must be a function: it is ${shown(now)}`)
@@ -91,6 +92,11 @@ export function readOptions(options: VerifierOptions): VerifierSettings {
     maxStalenessSeconds,
     now,
   }
+}
+
+/** Text from the environment is no number: added to `exp` it would make tokens live for ever. */
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number'
 }
 
 function readIssuer(issuer: unknown): string {

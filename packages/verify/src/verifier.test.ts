@@ -258,6 +258,8 @@ const wrongOptions: [string, object][] = [
   ['audience must be', { audience: '' }],
   ['audience must be', { audience: ['x'] }],
   ['profile must be', { profile: 'oidc' }],
+  ['clockToleranceSeconds must be', { clockToleranceSeconds: '0' as never }],
+  ['maxStalenessSeconds must be', { maxStalenessSeconds: '30' as never }],
   ['clockToleranceSeconds must be', { clockToleranceSeconds: -1 }],
   ['clockToleranceSeconds must be', { clockToleranceSeconds: 301 }],
   ['clockToleranceSeconds must be', { clockToleranceSeconds: Number.NaN }],

@@ -7,6 +7,8 @@ import { type Config, loadConfig } from '../config/load-config.ts'
  * @throws {ConfigError}
  */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
-  const file = existsSync('.env') ? parseEnv(readFileSync('.env', 'utf8')) : {}
-  return loadConfig({ ...file, ...environment })
+  const file = existsSync('.env') ? parseEnv(readFileSync('.env', 'utf8').replace(/^\ufeff/, '')) : {}
+  // An empty variable counts as unset, so it hides nothing that the file says.
+  const given = Object.entries(environment).filter(([, value]) => value !== '')
+  return loadConfig({ ...file, ...Object.fromEntries(given) })
 }

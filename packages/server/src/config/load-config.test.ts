@@ -261,10 +261,10 @@ test('loadConfig() escapes line breaks in what it quotes', () => {
   expect(problemsOf(loading).join()).not.toContain('\n')
 })
 
-test('loadConfig() takes a BCRYPT_COST of 4 under test, and says that it is under test', () => {
+test('loadConfig() takes a BCRYPT_COST of 4 under test', () => {
   const config = loadConfig({ BCRYPT_COST: '4', NODE_ENV: 'test' })
 
-  expect(config).toMatchObject({ BCRYPT_COST: 4, isTest: true })
+  expect(config).toMatchObject({ BCRYPT_COST: 4 })
 })
 
 test.each([undefined, 'production', 'development', 'TEST', ''])(
@@ -273,7 +273,7 @@ test.each([undefined, 'production', 'development', 'TEST', ''])(
     const loading = () => loadConfig({ BCRYPT_COST: '9', NODE_ENV: environment })
 
     expect(problemsOf(loading)).toEqual(['BCRYPT_COST must be a whole number from 10 to 15: it is "9"'])
-    expect(loadConfig({ NODE_ENV: environment })).toMatchObject({ BCRYPT_COST: 12, isTest: false })
+    expect(loadConfig({ NODE_ENV: environment })).toMatchObject({ BCRYPT_COST: 12 })
   },
 )
 
@@ -302,3 +302,11 @@ function problemsOf(loading: () => unknown): readonly string[] {
     throw error
   }
 }
+
+test('loadConfig() takes no ACCESS_TOKEN_TTL that verifiers would refuse', () => {
+  const loading = () => loadConfig({ ACCESS_TOKEN_TTL: '401d' })
+
+  expect(problemsOf(loading)).toEqual([
+    'ACCESS_TOKEN_TTL must be a duration such as 10s, 15m, 24h or 30d, at least 1s, at most 400d: it is "401d"',
+  ])
+})

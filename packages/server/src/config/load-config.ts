@@ -1,10 +1,7 @@
 import { type Environment, type Reading, type SettingName, type SettingValues, settings } from './settings.ts'
 
 /** Every setting of one server, read once. Durations are in seconds. */
-export type Config = SettingValues & {
-  /** A server under test may hash at a cost that no other may. */
-  readonly isTest: boolean
-}
+export type Config = SettingValues
 
 /** The variables that make no sense, each with what it got and what it takes. */
 export class ConfigError extends Error {
@@ -37,7 +34,7 @@ export function loadConfig(environment: Environment): Config {
     }
   }
   if (problems.length > 0) throw new ConfigError(problems)
-  return Object.freeze({ ...(values as SettingValues), isTest: environment['NODE_ENV'] === 'test' })
+  return Object.freeze({ ...(values as SettingValues) })
 }
 
 /** What was given, on one line, and without the credentials that a URL may carry. */

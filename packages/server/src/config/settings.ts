@@ -32,11 +32,14 @@ function wholeNumber(least: number, most: number) {
   }
 }
 
-function duration(least: number) {
+/** Verifiers take no token that lives longer. */
+const longestTokenSeconds = 400 * 86_400
+
+function duration(least: number, most = Number.POSITIVE_INFINITY) {
   return (text: string): Reading<number> => {
     const seconds = parseDurationSeconds(text)
-    const takes = `a duration such as 10s, 15m, 24h or 30d${least > 0 ? `, at least ${least}s` : ', or 0'}`
-    return seconds !== undefined && seconds >= least ? { value: seconds } : { takes }
+    const takes = `a duration such as 10s, 15m, 24h or 30d${least > 0 ? `, at least ${least}s` : ', or 0'}${most === longestTokenSeconds ? ', at most 400d' : ''}`
+    return seconds !== undefined && seconds >= least && seconds <= most ? { value: seconds } : { takes }
   }
 }
 
@@ -154,7 +157,11 @@ export const settings = {
     meaning: '`aud` of every token, when wanted. Verifiers must then name the same audience.',
     read: optionalText,
   }),
-  ACCESS_TOKEN_TTL: setting({ fallback: '24h', meaning: 'Lifetime of an access token.', read: duration(1) }),
+  ACCESS_TOKEN_TTL: setting({
+    fallback: '24h',
+    meaning: 'Lifetime of an access token.',
+    read: duration(1, longestTokenSeconds),
+  }),
   REFRESH_TOKEN_TTL: setting({
     fallback: '30d',
     meaning: 'Lifetime of a refresh token that is not used: the idle time-out of a session.',

@@ -72,8 +72,6 @@ export type RefreshTokenStore = {
 export type RevocationStore = {
   /** Ends published after `sequence`, in order, of sessions whose access tokens may still live at `now`. */
   after(sequence: number, page: { now: number; limit: number }): Promise<Revocation[]>
-  /** The number of the newest end, 0 where there is none. */
-  newestSequence(): Promise<number>
 }
 
 export type AuditStore = {
@@ -92,5 +90,4 @@ export type SigningKeyStore = {
   list(): Promise<StoredSigningKey[]>
   /** Notes that the key may sign tokens that live this long; a shorter life than before changes nothing. */
   recordTokenLife(id: string, seconds: number): Promise<void>
-  remove(id: string): Promise<void>
 }

@@ -41,13 +41,12 @@ test('a verifier that cannot ask the database for half a minute refuses every to
   await expect(verification).rejects.toMatchObject({ code: 'REVOCATIONS_STALE' })
 })
 
-test('a subscriber hears of every end that is known, then of each new one, until its signal', async () => {
+test('after() gives every end that is known, and a subscriber hears of news until its signal', async () => {
   const house = await testHouse()
-  const heard: string[] = []
+  let heard = 0
   const until = new AbortController()
-  const listener = {
-    onEnds: (ends: readonly { sessionId: string }[]) => heard.push(...ends.map(({ sessionId }) => sessionId)),
-    onClose: () => {},
+  const onNews = () => {
+    heard += 1
   }
   const end = async () => {
     const { accessToken } = await house.auth.logIn(ada)
@@ -57,10 +56,29 @@ test('a subscriber hears of every end that is known, then of each new one, until
   }
   await house.auth.signUp(ada)
   const before = await end()
-  house.revocations.subscribe(listener, until.signal)
+  house.revocations.subscribe({ onNews, onClose: () => {} }, until.signal)
   const after = await end()
   until.abort()
-  await end()
+  const unheard = await end()
 
-  expect(heard).toEqual([before, after])
+  const [first, ...rest] = house.revocations.after(0, 10)
+  expect([first, ...rest].map((known) => known?.sessionId)).toEqual([before, after, unheard])
+  expect(house.revocations.after(first?.sequence ?? 0, 1)).toEqual(rest.slice(0, 1))
+  expect(heard).toBe(1)
+})
+
+test('an end is told of for ten minutes after its last token has died, for verifiers that are lenient or lag', async () => {
+  const house = await testHouse({ ACCESS_TOKEN_TTL: '60s' })
+  const { accessToken } = await house.auth.signUp(ada)
+  const caller = await callerOf(house, accessToken)
+  await house.auth.logOut({ caller, scope: 'local', origin: ada.origin })
+  house.clock.advance(60 + 599)
+  await house.revocations.catchUp()
+  const justBefore = house.revocations.isRevoked(caller.sessionId)
+  house.clock.advance(62)
+  await house.revocations.catchUp()
+
+  const afterwards = house.revocations.isRevoked(caller.sessionId)
+
+  expect([justBefore, afterwards]).toEqual([true, false])
 })

@@ -11,13 +11,16 @@ export type RevocationFeed = {
   assertFresh(): Promise<void> | undefined
   /** The number of the newest end that is known here. */
   cursor(): number
-  /** Tells every end whose tokens still live, in order, and from then on each new one, until the signal. */
+  /** The next ends that are known here, in order: at most `limit` of those after `sequence`. */
+  after(sequence: number, limit: number): Revocation[]
+  /** Tells of news, until the signal. */
   subscribe(listener: RevocationListener, until: AbortSignal): void
   close(): void
 }
 
 export type RevocationListener = {
-  onEnds(ends: readonly Revocation[]): void
+  /** There are ends that were not there before: `after` gives them. */
+  onNews(): void
   /** The feed closes: nothing more will be told. */
   onClose(): void
 }
@@ -27,11 +30,19 @@ const pollMilliseconds = 50
 /** A database that was silent for longer is asked before anything is believed. */
 const maxStalenessMilliseconds = 30_000
 const pageSize = 1000
-const pruneEvery = 1000
+/**
+ * How long an end is told of after its last token has died: verifiers may take a token for 300 seconds more, and
+ * their clocks may lag.
+ */
+const keptMilliseconds = 600_000
+/** Each sweep visits all, so it must be rare. */
+const pruneMilliseconds = 60_000
 
 /** Keeps up with the ends of sessions in the database, whichever process wrote them. Begins when first asked. */
 export function followRevocations({ store, log, now }: { store: Store; log: Log; now(): number }): RevocationFeed {
-  const ends = new Map<SessionId, Revocation>()
+  const revoked = new Set<SessionId>()
+  let ends: Revocation[] = []
+  let prunedAt = now()
   const listeners = new Set<RevocationListener>()
   let cursor = 0
   let readAt = Number.NEGATIVE_INFINITY
@@ -41,20 +52,36 @@ export function followRevocations({ store, log, now }: { store: Store; log: Log;
 
   async function readOn(): Promise<void> {
     const startedAt = now()
+    const knownBefore = cursor
     for (;;) {
-      const page = await store.revocations.after(cursor, { now: now(), limit: pageSize })
-      const news = page.filter(({ sessionId }) => !ends.has(sessionId))
-      for (const end of page) ends.set(end.sessionId, end)
+      const page = await store.revocations.after(cursor, { now: startedAt - keptMilliseconds, limit: pageSize })
+      for (const end of page) if (!revoked.has(end.sessionId)) ends.push(end)
+      for (const { sessionId } of page) revoked.add(sessionId)
       cursor = Math.max(cursor, page.at(-1)?.sequence ?? 0)
-      if (news.length > 0) for (const listener of listeners) listener.onEnds(news)
       if (page.length < pageSize) break
     }
     readAt = startedAt
-    if (ends.size % pruneEvery === 0) prune()
+    if (startedAt - prunedAt > pruneMilliseconds) prune(startedAt)
+    if (cursor > knownBefore) for (const listener of listeners) listener.onNews()
   }
 
-  function prune(): void {
-    for (const [sessionId, { accessExpiresAt }] of ends) if (accessExpiresAt <= now()) ends.delete(sessionId)
+  function prune(at: number): void {
+    prunedAt = at
+    const dead = at - keptMilliseconds
+    for (const { sessionId, accessExpiresAt } of ends) if (accessExpiresAt <= dead) revoked.delete(sessionId)
+    ends = ends.filter(({ accessExpiresAt }) => accessExpiresAt > dead)
+  }
+
+  /** Where the ends after `sequence` begin: they are in the order of their numbers. */
+  function placeAfter(sequence: number): number {
+    let low = 0
+    let high = ends.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((ends[middle]?.sequence ?? 0) > sequence) high = middle
+      else low = middle + 1
+    }
+    return low
   }
 
   /** A read that began before the caller's commit may miss it: wait for that one, then read again. */
@@ -76,14 +103,17 @@ export function followRevocations({ store, log, now }: { store: Store; log: Log;
   }
 
   return {
-    isRevoked: (sessionId) => ends.has(sessionId as SessionId),
+    isRevoked: (sessionId) => revoked.has(sessionId as SessionId),
     catchUp,
     assertFresh: () => (now() - readAt <= maxStalenessMilliseconds ? undefined : catchUp()),
     cursor: () => cursor,
+    after: (sequence, limit) => {
+      const start = placeAfter(sequence)
+      return ends.slice(start, start + limit)
+    },
     subscribe: (listener, until) => {
       listeners.add(listener)
       until.addEventListener('abort', () => listeners.delete(listener), { once: true })
-      listener.onEnds([...ends.values()])
     },
     close: () => {
       isClosed = true

@@ -204,3 +204,19 @@ test('a lowered ACCESS_TOKEN_TTL retires no key before the longer-lived tokens o
 
   expect(claims.email).toBe(ada.email)
 })
+
+test('JWT_ALGORITHM that is set back makes a new key, though an old one of its algorithm is there [ASVS 11.2.2]', async () => {
+  const first = await fileHouse({ JWT_ALGORITHM: 'ES256' })
+  await first.keys.current()
+  const second = await testHouse({ DATABASE_URL: `sqlite:${first.path}`, JWT_ALGORITHM: 'EdDSA' })
+  second.clock.advance(1)
+  await second.keys.current()
+  const third = await testHouse({ DATABASE_URL: `sqlite:${first.path}`, JWT_ALGORITHM: 'ES256' })
+  third.clock.advance(2 + 10 * minute)
+  await third.keys.current()
+  third.clock.advance(11 * minute)
+
+  const key = await third.keys.current()
+
+  expect(key.algorithm).toBe('ES256')
+})

@@ -41,7 +41,7 @@ export function keepKeys({ store, seal, algorithm, accessTokenSeconds, now, newI
   async function load(): Promise<StoredSigningKey[]> {
     if (now() - loadedAt < reloadMilliseconds) return keys
     keys = await store.signingKeys.list()
-    if (!keys.some((key) => key.algorithm === algorithm)) {
+    if (keys.toSorted(byActivation).at(-1)?.algorithm !== algorithm) {
       if (keys.length === 0) await store.signingKeys.insertFirst(newKey(now()))
       else await store.signingKeys.insert(newKey(now() + leadMilliseconds))
       keys = await store.signingKeys.list()

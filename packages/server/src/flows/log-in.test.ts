@@ -249,3 +249,14 @@ test('logIn() refuses a password that no account can have before it counts the a
 
   expect(pair.email).toBe(ada.email)
 })
+
+test('logIn() of the owner from a familiar network gives strangers no new guesses', async () => {
+  const { auth } = await testHouse({ RATE_LIMIT_ACCOUNT: '2/hour' })
+  await auth.signUp(ada)
+  const guess = () => auth.logIn({ ...ada, password: 'WrongPass123', origin: originAt('198.51.100.7') })
+  for (let at = 0; at < 2; at++) await expect(guess()).rejects.toMatchObject({ code: 'AUTH_FAILED' })
+
+  await auth.logIn(ada)
+
+  await expect(guess()).rejects.toMatchObject({ code: 'RATE_LIMIT_EXCEEDED' })
+})

@@ -79,7 +79,10 @@ async function countGuess(
       if (!isFamiliar) await limits.loginPerAccount.giveBack(key)
       throw fault
     },
-    forgive: () => limits.loginPerAccount.forget(key),
+    // Not from a familiar network: strangers would get ten more guesses with each login of the owner.
+    forgive: async () => {
+      if (!isFamiliar) await limits.loginPerAccount.forget(key)
+    },
   }
 }
 

@@ -208,3 +208,13 @@ test('refreshSession() answers only the user whose token it is', async () => {
 
   expect(pair).toMatchObject({ userId, email: bob.email })
 })
+
+test('refreshSession() refuses in the last second of a session, whose token would be dead on arrival', async () => {
+  const { auth, clock } = await testHouse({ SESSION_TTL: '60s' })
+  const { refreshToken } = await auth.signUp(ada)
+  clock.advance(59.5)
+
+  const refresh = auth.refreshSession({ refreshToken, origin: ada.origin })
+
+  await expect(refresh).rejects.toMatchObject({ code: 'AUTH_REFRESH_INVALID' })
+})

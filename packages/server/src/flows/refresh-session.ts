@@ -101,6 +101,8 @@ async function reopen(deps: Deps, inside: Store, sessionId: SessionId, refreshTo
   const live = await inside.sessions.findLive(sessionId, at)
   if (!live) throw new Error('A session ended in the middle of its own refresh')
   const accessExpiresAt = accessExpiry(at, live.session, deps.lifetimes)
+  // Tokens count in whole seconds: one that lives for less would be dead on arrival.
+  if (accessExpiresAt - at < 1000) throw new Refusal('AUTH_REFRESH_INVALID')
   await inside.sessions.recordUse(sessionId, { at, accessExpiresAt })
   const session = { ...live.session, lastUsedAt: at, accessExpiresAt }
   const refreshExpiresAt = refreshExpiry(at, session, deps.lifetimes)

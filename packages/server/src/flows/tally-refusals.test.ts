@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
 import { fileHouse } from '../../test/database-file.ts'
+import { newId } from '../crypto/secrets.ts'
+import type { UserId } from '../domain/user.ts'
 import { ada, originAt } from '../testing/test-house.ts'
 
 test('a limit that is reached leaves one line for its window and key, with a count [ASVS 16.3.3]', async () => {
@@ -137,4 +139,16 @@ test('what was counted is written when the server closes', async () => {
   await close()
 
   expect(database.events()).toHaveLength(1)
+})
+
+test('a flood of addresses shares a line that names nobody', async () => {
+  const house = await fileHouse()
+  for (let at = 0; at < 10_000; at++) house.refusals.count(originAt(`network ${at}`), { type: 'rate_limited' })
+  const userId = newId() as UserId
+
+  house.refusals.count(originAt('one more'), { type: 'rate_limited', userId })
+
+  await house.refusals.flush()
+  const shared = house.database.events().at(-1)
+  expect(shared).toMatchObject({ user_id: null, ip_address: 'many', user_agent: '', count: 1 })
 })

@@ -22,7 +22,7 @@ const defaultWindowSeconds = 60
 const newLineMilliseconds = 100
 /** A line that stands is only counted up: a client that is refused again and again costs no write of its own. */
 const countMilliseconds = 5_000
-/** Beyond so many keys at once, further ones share a line: memory stays bounded, whatever arrives. */
+/** Beyond so many keys at once, further ones share a line that names nobody: memory stays bounded, whatever arrives. */
 const maxLines = 10_000
 
 type TallyDeps = { store: Store; log: Log; now(): number; newId(): string }
@@ -33,6 +33,10 @@ export function tallyRefusals({ store, log, now, newId }: TallyDeps): RefusalTal
   let timer: NodeJS.Timeout | undefined
   let writesAt = Number.POSITIVE_INFINITY
   let writing: Promise<void> = Promise.resolve()
+
+  function eventOf(origin: Origin, facts: EventFacts): AuditEvent {
+    return auditEvent({ id: newId(), now: now(), origin }, facts)
+  }
 
   function lineOf(key: string, seconds: number): Line {
     const known = lines.get(key)
@@ -50,9 +54,12 @@ export function tallyRefusals({ store, log, now, newId }: TallyDeps): RefusalTal
   ): void {
     const kind = [facts.type, facts.failureReason].join(' ')
     const wanted = `${kind} ${key}`
-    const line = lineOf(lines.size < maxLines || lines.has(wanted) ? wanted : `${kind} others`, seconds)
+    const isCrowded = lines.size >= maxLines && !lines.has(wanted)
+    const line = lineOf(isCrowded ? `${kind} others` : wanted, seconds)
     if (line.pending) line.pending.count += 1
-    else line.pending = auditEvent({ id: newId(), now: now(), origin }, facts)
+    else if (isCrowded)
+      line.pending = eventOf({ ...origin, address: 'many', userAgent: '' }, { ...facts, userId: undefined })
+    else line.pending = eventOf(origin, facts)
     writeAfter(line.isWritten ? countMilliseconds : newLineMilliseconds)
   }
 

@@ -25,10 +25,16 @@ export function createApp(deps: HttpDeps): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>()
 
   app.use(observe(deps))
+  // A preflight is answered without going further, so it is counted here; the others behind the headers that let a
+  // browser read the refusal.
+  app.use(async (c, next) => {
+    if (c.req.method === 'OPTIONS') await deps.auth.admitRequest(c.get('origin'))
+    await next()
+  })
   if (settings.corsOrigins.length > 0) app.use('/api/*', allowOrigins(settings))
   app.use(async (c, next) => {
+    if (c.req.method !== 'OPTIONS') await deps.auth.admitRequest(c.get('origin'))
     assertUnambiguous(c)
-    await deps.auth.admitRequest(c.get('origin'))
     await next()
   })
 

@@ -57,7 +57,6 @@ async function readBytes(c: HttpContext): Promise<Uint8Array> {
 async function readAll(c: HttpContext): Promise<Uint8Array> {
   const declared = c.req.header('content-length')
   if (Number(declared ?? 0) > maxBodyBytes) throw new Refusal('PAYLOAD_TOO_LARGE')
-  if (declared !== undefined) return new Uint8Array(await c.req.arrayBuffer())
 
   const chunks: Uint8Array[] = []
   let length = 0

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { AccessClaims, Verifier } from '@latchkey/verify'
+import type { Verifier } from '@latchkey/verify'
 import type { Context } from 'hono'
 import type { Auth } from '../auth.ts'
 import type { Log } from '../domain/log.ts'
@@ -36,7 +36,7 @@ export type HttpSettings = {
 /** What the platform tells of a request: Node's own objects, or at least an address. */
 export type Bindings = { incoming?: IncomingMessage; remoteAddress?: string }
 
-export type Variables = { origin: Origin; isSecure: boolean; claims: AccessClaims }
+export type Variables = { origin: Origin; isSecure: boolean }
 
 export type HttpEnv = { Bindings: Bindings; Variables: Variables }
 

@@ -20,15 +20,5 @@ export function revocationStore(database: Kysely<Schema>): RevocationStore {
         accessExpiresAt: row.access_expires_at,
       }))
     },
-
-    newestSequence: async () => {
-      const row = await database
-        .selectFrom('revocations')
-        .select('sequence')
-        .orderBy('sequence', 'desc')
-        .limit(1)
-        .executeTakeFirst()
-      return row?.sequence ?? 0
-    },
   }
 }

@@ -47,7 +47,15 @@ export function sessionStore(database: Kysely<Schema>): SessionStore {
     recordUse: async (id, { at, accessExpiresAt }) => {
       await database
         .updateTable('sessions')
-        .set({ last_used_at: at, access_expires_at: accessExpiresAt })
+        // Never less: an earlier token, of a longer lifetime, may still be about.
+        .set(({ case: when, ref }) => ({
+          last_used_at: at,
+          access_expires_at: when()
+            .when('access_expires_at', '>', accessExpiresAt)
+            .then(ref('access_expires_at'))
+            .else(accessExpiresAt)
+            .end(),
+        }))
         .where('id', '=', id)
         .execute()
     },

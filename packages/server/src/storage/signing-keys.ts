@@ -36,10 +36,6 @@ export function signingKeyStore(database: Kysely<Schema>): SigningKeyStore {
         .where('token_seconds', '<', seconds)
         .execute()
     },
-
-    remove: async (id) => {
-      await database.deleteFrom('signing_keys').where('id', '=', id).execute()
-    },
   }
 }
 

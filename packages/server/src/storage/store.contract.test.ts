@@ -248,13 +248,25 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
       expect(await published(store)).toEqual([session.id])
     })
 
+    test('sessions.recordUse() with a shorter-lived token forgets nothing of a longer-lived one before', async () => {
+      const store = await openFresh()
+      const { session } = await seeded(store)
+      await store.sessions.recordUse(session.id, { at: now, accessExpiresAt: now + 7 * day })
+
+      await store.sessions.recordUse(session.id, { at: now + 1, accessExpiresAt: now + 1000 })
+
+      await store.sessions.revoke(session.id, logout)
+      const [revocation] = await store.revocations.after(0, { now, limit: 10 })
+      expect(revocation?.accessExpiresAt).toBe(now + 7 * day)
+    })
+
     test('sessions.revoke() answers false to an unknown session, and publishes nothing', async () => {
       const store = await openFresh()
 
       const isEnded = await store.sessions.revoke(newId() as SessionId, logout)
 
       expect(isEnded).toBe(false)
-      expect(await store.revocations.newestSequence()).toBe(0)
+      expect(await store.revocations.after(0, { now, limit: 10 })).toEqual([])
     })
 
     test('sessions.revoke() undone with its transaction ends and publishes nothing', async () => {
@@ -332,19 +344,6 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
 
       expect(first.map(({ sessionId }) => sessionId)).toEqual([sessions[3]?.id, sessions[2]?.id])
       expect(rest.map(({ accessExpiresAt }) => accessExpiresAt)).toEqual([now + 2 * day])
-      expect(await store.revocations.newestSequence()).toBeGreaterThan(rest.at(-1)?.sequence ?? 0)
-    })
-
-    test('revocations.newestSequence() is 0 where no session ended, and the last number afterwards', async () => {
-      const store = await openFresh()
-      const { session } = await seeded(store)
-      const before = await store.revocations.newestSequence()
-      await store.sessions.revoke(session.id, logout)
-
-      const after = await store.revocations.newestSequence()
-
-      const [revocation] = await store.revocations.after(0, { now, limit: 10 })
-      expect([before, after]).toEqual([0, revocation?.sequence])
     })
 
     test('refreshTokens.use() answers the session, and keeps the sealed successor', async () => {
@@ -521,11 +520,10 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
       expect(await store.signingKeys.list()).toHaveLength(1)
     })
 
-    test('signingKeys.list() answers the oldest first, and none that was removed', async () => {
+    test('signingKeys.list() answers the oldest first', async () => {
       const store = await openFresh()
-      const keys = [keyNamed('new', now + 2), keyNamed('old', now), keyNamed('middle', now + 1), keyNamed('gone', now)]
+      const keys = [keyNamed('new', now + 2), keyNamed('old', now), keyNamed('middle', now + 1)]
       for (const key of keys) await store.signingKeys.insert(key)
-      await store.signingKeys.remove('gone')
 
       const listed = await store.signingKeys.list()
 
