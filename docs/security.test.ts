@@ -259,7 +259,7 @@ test('SECURITY.md gives the size of the pool and what happens at its limit [ASVS
     'database connection (SQLite)',
     'one for each process; queries take turns',
     "in this process without a limit; 5 seconds for another process's write",
-    '503 UNAVAILABLE',
+    '503 `UNAVAILABLE`',
   ])
 })
 
