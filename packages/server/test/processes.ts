@@ -8,13 +8,21 @@ const repository = fileURLToPath(new URL('../../..', import.meta.url))
 /** Halves the time that a process takes to start. */
 const compileCache = `${repository}node_modules/.cache/latchkey/compiled`
 
-type Surroundings = { folder: string; settings?: Record<string, string>; input?: string; command?: string[] }
+/** `hasOwnGroup`: signals to the group of the process do not reach the tests. */
+type Surroundings = {
+  folder: string
+  settings?: Record<string, string>
+  input?: string
+  command?: string[]
+  hasOwnGroup?: boolean
+}
 
 /** A process of the product with nothing of ours in its environment but what is given. It ends with the test. */
-function start(words: readonly string[], { folder, settings = {}, input, command }: Surroundings) {
+function start(words: readonly string[], { folder, settings = {}, input, command, hasOwnGroup = false }: Surroundings) {
   const [file = '', ...before] = command ?? [process.execPath, '--conditions=latchkey-source', program]
   const child = spawn(file, [...before, ...words], {
     cwd: folder,
+    detached: hasOwnGroup,
     env: {
       PATH: process.env['PATH'],
       NODE_COMPILE_CACHE: compileCache,
@@ -80,6 +88,8 @@ export async function serve(surroundings: Surroundings) {
     request,
     stdout,
     stderr,
+    /** How it ended: its exit code, and the signal that killed it if one did. */
+    ended: closed,
     stop: (signal: NodeJS.Signals = 'SIGTERM') => end(child, closed, signal),
   }
 }

@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
@@ -17,6 +18,16 @@ async function folderWithKey(folder: string): Promise<void> {
   const { keys, close } = await testHouse({ DATABASE_URL: `sqlite:${join(folder, 'data/latchkey.db')}` })
   await keys.current()
   await close()
+}
+
+/** A port on which something listens until the test ends. */
+async function usedPort(): Promise<number> {
+  const other = createServer().listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  onTestFinished(() => {
+    other.close()
+  })
+  return (other.address() as AddressInfo).port
 }
 
 async function freePort(): Promise<number> {
@@ -93,6 +104,43 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     expect(server.stdout()).toContain('"Stopped"')
   },
 )
+
+test.each([
+  ['twice to the server', {}, ({ pid = 0 }: ChildProcess) => [pid, pid]],
+  [
+    'to the process group of run.mjs, which forwards it',
+    { command: byRunner, hasOwnGroup: true },
+    ({ pid = 0 }: ChildProcess) => [-pid],
+  ],
+  [
+    'twice to the process group of run.mjs',
+    { command: byRunner, hasOwnGroup: true },
+    ({ pid = 0 }: ChildProcess) => [-pid, -pid],
+  ],
+])('SIGTERM %s lets a slow login be answered all the same', async (_, how, targetsOf) => {
+  const server = await serve({ folder: temporaryFolder(), settings: { BCRYPT_COST: '13' }, ...how })
+  const signup = server.request('/api/auth/signup', { body: ada })
+  await expect.poll(async () => (await server.request('/metrics')).text).toContain('latchkey_password_hashes_pending 1')
+
+  for (const target of targetsOf(server.child)) process.kill(target, 'SIGTERM')
+  await expect.poll(() => server.stdout()).toContain('"Stopping"')
+  for (const target of targetsOf(server.child)) process.kill(target, 'SIGTERM')
+
+  expect((await signup).status).toBe(201)
+  expect(await server.ended).toEqual([0, null])
+  expect(server.stdout().trimEnd().split('\n').at(-1)).toContain('"Stopped"')
+})
+
+test('answers after SIGTERM say that the connection ends, also those to requests that came before', async () => {
+  const server = await serve({ folder: temporaryFolder(), settings: { BCRYPT_COST: '13' } })
+  const signup = server.request('/api/auth/signup', { body: ada })
+  await expect.poll(async () => (await server.request('/metrics')).text).toContain('latchkey_password_hashes_pending 1')
+
+  const ended = server.stop()
+
+  expect((await signup).headers.get('connection')).toBe('close')
+  await ended
+})
 
 test('SIGTERM waits for no connection that has nothing to say, nor for a stream', async () => {
   const server = await serve({ folder: temporaryFolder() })
@@ -205,18 +253,23 @@ test('a bcrypt cost below 10 is refused outside of tests', async () => {
 })
 
 test('a port that another program uses stops the start with a line that says so', async () => {
-  const other = createServer().listen(0, '127.0.0.1')
-  await once(other, 'listening')
-  onTestFinished(() => {
-    other.close()
-  })
-  const { port } = other.address() as AddressInfo
+  const port = await usedPort()
 
   const { code, stderr } = await run(['serve'], { folder: temporaryFolder(), settings: { PORT: String(port) } })
 
   expect(code).toBe(1)
   expect(stderr).toContain(`Cannot listen on HOST 127.0.0.1, PORT ${port}: another program listens there`)
   expect(stderr).not.toContain('    at ')
+})
+
+test('a port for METRICS that another program uses stops the start, with nothing left running', async () => {
+  const port = await usedPort()
+
+  const { code, stderr } = await run(['serve'], { folder: temporaryFolder(), settings: { METRICS: `port:${port}` } })
+
+  expect(code).toBe(1)
+  expect(stderr).toContain(`Cannot listen on METRICS port:${port}: another program listens there`)
+  expect(stderr).not.toContain('Latchkey listens')
 })
 
 test('a database that is newer than the program is refused', async () => {
@@ -278,6 +331,37 @@ test('METRICS=port:N shows metrics on a port of their own, and nothing else ther
   expect((await fetch(`http://127.0.0.1:${port}/api/auth/me`)).status).toBe(404)
   expect((await server.request('/metrics')).status).toBe(404)
   expect(await server.stop()).toMatchObject({ code: 0 })
+})
+
+test('the port of METRICS refuses in the one error shape', async () => {
+  const port = await freePort()
+  await serve({ folder: temporaryFolder(), settings: { METRICS: `port:${port}` } })
+
+  const answers = [
+    await fetch(`http://127.0.0.1:${port}/healthz`),
+    await fetch(`http://127.0.0.1:${port}/metrics`, { method: 'POST' }),
+  ]
+
+  expect(answers.map(({ status }) => status)).toEqual([404, 405])
+  expect(answers[1]?.headers.get('allow')).toBe('GET, HEAD')
+  const bodies = await Promise.all(answers.map(async (answer) => (await answer.json()) as { meta: object }))
+  expect(bodies).toMatchObject([
+    { error: { code: 'NOT_FOUND' }, meta: { request_id: answers[0]?.headers.get('x-request-id') } },
+    { error: { code: 'METHOD_NOT_ALLOWED' }, meta: { request_id: answers[1]?.headers.get('x-request-id') } },
+  ])
+})
+
+test('SIGTERM waits for no client of the METRICS port that never ends its request', async () => {
+  const port = await freePort()
+  const server = await serve({ folder: temporaryFolder(), settings: { METRICS: `port:${port}` } })
+  const slow = await dial(port)
+  slow.write('GET /metrics HTTP/1.1\r\nHost: local')
+  await server.request('/healthz')
+
+  const ended = await server.stop()
+
+  expect(ended).toMatchObject({ code: 0, signal: null })
+  expect(ended.milliseconds).toBeLessThan(5000)
 })
 
 test.each([

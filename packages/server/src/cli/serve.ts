@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
-import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { type Config, loadConfig } from '../config/load-config.ts'
 import type { Log } from '../domain/log.ts'
+import { metricsApp } from '../http/metrics.ts'
 import { createNodeServer } from '../http/node-listener.ts'
 import { assemble, type House, masterKeyPath } from './assemble.ts'
 import { watchForDrain } from './drain.ts'
@@ -21,25 +21,25 @@ export async function serve(): Promise<void> {
   const isNewDatabase = !existsSync(config.DATABASE_URL.replace(/^sqlite:/, ''))
   const house = assemble(config, { log })
 
-  const migrated = await house.migrations.up()
-  await house.assertReady()
-  await house.revocations.catchUp()
-  const server = createNodeServer((request, environment) => house.app.fetch(request, environment))
-  const drain = watchForDrain(server)
-  await listen(server, { host: config.HOST, port: config.PORT })
-  const metricsServer = await serveMetrics(config, house)
+  const drains: (() => Promise<void>)[] = []
 
-  if (isExposed(config))
-    log.warn({ host: config.HOST }, 'Listening for other machines without TLS: put a proxy with TLS before it')
-  announce(config, house, { isNewDatabase, migrated })
-  log.info({ url: listeningUrl(config), issuer: config.PUBLIC_URL, migrated }, 'Listening')
-  await untilAskedToStop()
+  try {
+    const migrated = await house.migrations.up()
+    await house.assertReady()
+    await house.revocations.catchUp()
+    for (const door of doorsOf(config, house)) drains.push(await open(door))
 
-  log.info({}, 'Stopping')
-  metricsServer?.close()
-  house.revocations.close()
-  await drain()
-  await house.close()
+    if (isExposed(config))
+      log.warn({ host: config.HOST }, 'Listening for other machines without TLS: put a proxy with TLS before it')
+    announce(config, house, { isNewDatabase, migrated })
+    log.info({ url: listeningUrl(config), issuer: config.PUBLIC_URL, migrated }, 'Listening')
+    await untilAskedToStop()
+    log.info({}, 'Stopping')
+  } finally {
+    house.revocations.close()
+    await Promise.all(drains.map((drain) => drain()))
+    await house.close()
+  }
   log.info({}, 'Stopped')
 }
 
@@ -62,26 +62,33 @@ async function withPort(config: Config): Promise<Config> {
   return { ...config, PORT: port, PUBLIC_URL: usesDefault ? `http://localhost:${port}` : config.PUBLIC_URL }
 }
 
-function listen(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
-  return new Promise((done, fail) => {
+/** Where the server listens, and what answers there. */
+type Door = { fetch: Parameters<typeof createNodeServer>[0]; host: string; port: number; named: string }
+
+function doorsOf({ HOST, PORT, METRICS }: Config, { app, metrics }: House): Door[] {
+  const front = {
+    fetch: (request: Request, environment: object) => app.fetch(request, environment),
+    host: HOST,
+    port: PORT,
+    named: `HOST ${HOST}, PORT ${PORT}`,
+  }
+  if (typeof METRICS === 'string') return [front]
+  const { port } = METRICS
+  return [front, { fetch: metricsApp(metrics), host: '127.0.0.1', port, named: `METRICS port:${port}` }]
+}
+
+/** Listens, and answers how to end that. */
+async function open({ fetch, host, port, named }: Door): Promise<() => Promise<void>> {
+  const server = createNodeServer(fetch)
+  const drain = watchForDrain(server)
+  await new Promise<void>((done, fail) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       const reason = cause.code === 'EADDRINUSE' ? 'another program listens there' : cause.message
-      fail(new Error(`Cannot listen on HOST ${host}, PORT ${port}: ${reason}`, { cause }))
+      fail(new Error(`Cannot listen on ${named}: ${reason}`, { cause }))
     })
     server.listen(port, host, done)
   })
-}
-
-async function serveMetrics(config: Config, { metrics }: House): Promise<Server | undefined> {
-  if (typeof config.METRICS === 'string') return undefined
-  const server = createNodeServer(async (request) => {
-    const isAsked = new URL(request.url).pathname === '/metrics'
-    return isAsked
-      ? new Response(await metrics.render(), { headers: { 'content-type': metrics.contentType } })
-      : new Response(null, { status: 404 })
-  })
-  await listen(server, { host: '127.0.0.1', port: config.METRICS.port })
-  return server
+  return drain
 }
 
 /** Passwords would cross the network in clear, unless something before this server speaks TLS and is said to. */
@@ -114,8 +121,9 @@ function announce(
   process.stderr.write(`${lines.join('\n')}\n`)
 }
 
+/** The handlers stay: a second signal, as Ctrl-C sends one to a launcher that forwards it, must not cut the end short. */
 function untilAskedToStop(): Promise<void> {
   return new Promise((done) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => done())
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => done())
   })
 }

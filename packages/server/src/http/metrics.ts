@@ -1,4 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { baseHeaders } from './headers.ts'
+import { problemResponse } from './node-listener.ts'
 
 /** What operators watch, in the text format of Prometheus. Labels are routes and statuses: never an address, user or path. */
 export type Metrics = {
@@ -35,5 +38,15 @@ export function createMetrics({ hashLoad }: Readings): Metrics {
     contentType: register.contentType,
     render: () => register.metrics(),
     observe: ({ method, route, status, seconds }) => requests.observe({ method, route, status }, seconds),
+  }
+}
+
+/** The metrics and nothing else, for a port of their own. */
+export function metricsApp({ render, contentType }: Metrics): (request: Request) => Promise<Response> {
+  return async ({ url, method }) => {
+    if (new URL(url).pathname !== '/metrics') return problemResponse('NOT_FOUND')
+    if (method !== 'GET' && method !== 'HEAD') return problemResponse('METHOD_NOT_ALLOWED', { allow: 'GET, HEAD' })
+    const headers = { ...baseHeaders, 'content-type': contentType, 'x-request-id': randomUUID() }
+    return new Response(await render(), { headers })
   }
 }

@@ -75,9 +75,10 @@ function refuseExpectation(outgoing: ServerResponse): void {
   outgoing.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body)
 }
 
-function problemResponse(code: RefusalCode): Response {
+/** A refusal as a whole answer, for whoever answers outside of the app. */
+export function problemResponse(code: RefusalCode, more: Record<string, string> = {}): Response {
   const { status, headers, body } = problem(code)
-  return new Response(body, { status, headers })
+  return new Response(body, { status, headers: { ...headers, ...more } })
 }
 
 function problem(code: RefusalCode) {
