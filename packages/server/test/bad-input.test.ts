@@ -383,6 +383,26 @@ test('requests that come in one piece are answered in their order', async () => 
   expect(answers.map(({ status }) => status)).toEqual([401, 200, 404])
 })
 
+test('bytes that are no HTTP behind a request do not overtake its answer', async () => {
+  const { send } = await servedHouseWithAda()
+  const open = Buffer.from(post('/api/auth/login', credentials)).toString().replace('Connection: close\r\n', '')
+
+  const answers = await send(`${open}nonsense\r\n\r\n`, ...Array.from({ length: 20 }, () => 'and more\r\n\r\n'))
+
+  expect(answers.map(({ status }) => status)).toEqual([200, 400])
+  expect(JSON.parse(answers[0]?.body ?? '')).toMatchObject({ email: ada.email })
+  expect(JSON.parse(answers[1]?.body ?? '').error.code).toBe('VALIDATION_ERROR')
+})
+
+test('a bad chunk behind a request does not overtake its answer', async () => {
+  const { send } = await servedHouseWithAda()
+  const open = Buffer.from(post('/api/auth/login', credentials)).toString().replace('Connection: close\r\n', '')
+
+  const answers = await send(`${open}${head(login, host, json, 'Transfer-Encoding: chunked')}zz\r\nhello\r\n0\r\n\r\n`)
+
+  expect(answers.map(({ status }) => status)).toEqual([200, 400])
+})
+
 test('headers that come too slowly are answered with 408 in the one error shape', async () => {
   const house = await fileHouse()
   const { port } = await listen(house.app.fetch, (server) => {

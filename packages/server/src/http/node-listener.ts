@@ -46,7 +46,7 @@ export function createNodeServer(fetch: Fetch): Server {
   )
   server.maxHeadersCount = maxHeaders
   server.maxConnections = maxConnections
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuseBytes(error, socket))
+  server.on('clientError', refuserOfBytes(server))
   server.on('checkExpectation', (_, outgoing: ServerResponse) => refuseExpectation(outgoing))
   server.on('connect', (_, socket: Socket) => endWith(socket, 'METHOD_NOT_ALLOWED', { allow: 'GET, HEAD, POST' }))
   return server
@@ -56,6 +56,36 @@ const codeOfClientError: Record<string, RefusalCode> = {
   HPE_HEADER_OVERFLOW: 'HEADERS_TOO_LARGE',
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 'PAYLOAD_TOO_LARGE',
   ERR_HTTP_REQUEST_TIMEOUT: 'REQUEST_TIMEOUT',
+}
+
+/**
+ * Says what is wrong with the bytes and ends the connection, but not before the answers to requests that arrived whole:
+ * those would be lost.
+ */
+function refuserOfBytes(server: Server) {
+  const pendingOn = watchPending(server)
+  const refused = new WeakSet<Socket>()
+
+  return (error: NodeJS.ErrnoException, socket: Socket): void => {
+    // Every further piece of the garbage comes here too.
+    if (refused.has(socket)) return
+    refused.add(socket)
+    const pending = pendingOn(socket)
+    if (pending) pending.once('close', () => refuseBytes(error, socket))
+    else refuseBytes(error, socket)
+  }
+}
+
+/** The last answer that a connection still owes to a request that arrived whole. */
+function watchPending(server: Server): (socket: Socket) => ServerResponse | undefined {
+  const exchanges = new WeakMap<Socket, Map<ServerResponse, IncomingMessage>>()
+  server.prependListener('request', (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    const { socket } = incoming
+    const ofSocket = exchanges.get(socket) ?? new Map()
+    exchanges.set(socket, ofSocket.set(outgoing, incoming))
+    outgoing.once('close', () => ofSocket.delete(outgoing))
+  })
+  return (socket) => [...(exchanges.get(socket) ?? [])].findLast(([, { complete }]) => complete)?.[0]
 }
 
 function refuseBytes(error: NodeJS.ErrnoException, socket: Socket): void {
