@@ -403,6 +403,17 @@ test('a bad chunk behind a request does not overtake its answer', async () => {
   expect(answers.map(({ status }) => status)).toEqual([200, 400])
 })
 
+test('a request of HTTP/1.0 needs no Host header', async () => {
+  const { send } = await servedHouse()
+
+  const answers = [
+    ...(await send(head('GET /healthz HTTP/1.0'))),
+    ...(await send(head('GET /api/auth/me HTTP/1.0', 'Authorization: Bearer x'))),
+  ]
+
+  expect(answers.map(({ status }) => status)).toEqual([200, 401])
+})
+
 test('headers that come too slowly are answered with 408 in the one error shape', async () => {
   const house = await fileHouse()
   const { port } = await listen(house.app.fetch, (server) => {

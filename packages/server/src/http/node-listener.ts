@@ -22,12 +22,14 @@ const maxConnections = 10_000
  * a target that is no path) is refused here, in the one error shape.
  */
 export function nodeListener(fetch: Fetch): NodeListener {
-  const listener = getRequestListener(fetch, {
-    overrideGlobalObjects: false,
-    errorHandler: () => problemResponse('VALIDATION_ERROR'),
-  })
+  const refuse = () => problemResponse('VALIDATION_ERROR')
+  // Health probes speak HTTP/1.0 without a Host. No answer depends on the name that stands in for it.
+  const options = { overrideGlobalObjects: false, errorHandler: refuse, hostname: 'localhost' }
+  const listener = getRequestListener(fetch, options)
+  const refuser = getRequestListener(refuse, options)
   return (incoming, outgoing) => {
-    void listener(incoming, outgoing)
+    const lacksHost = incoming.httpVersionMajor < 2 && incoming.httpVersion !== '1.0' && !incoming.headers.host
+    void (lacksHost ? refuser : listener)(incoming, outgoing)
   }
 }
 
