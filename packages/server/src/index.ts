@@ -37,7 +37,7 @@ export type Latchkey = {
   handles(path: string): boolean
   /**
    * The same as `fetch` for `node:http` and what stands on it, such as Express. It reads the body itself: put it
-   * before whatever else does, such as `express.json()`.
+   * before whatever else does, such as `express.json()`. `app.use('/api/auth', ...)` may cut the path: it is put back.
    */
   nodeListener(incoming: IncomingMessage, outgoing: ServerResponse): void
   /** Verifies access tokens in this process: it knows of a logout when the logout answers. */
@@ -83,7 +83,7 @@ export function createLatchkey(options: LatchkeyOptions = {}): Latchkey {
   return {
     fetch: answer,
     handles: house.handles,
-    nodeListener: nodeListener(answer),
+    nodeListener: nodeListener(answer, house.handles),
     verifier: house.verifier,
     migrate: house.migrations.up,
     close,

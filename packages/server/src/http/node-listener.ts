@@ -20,17 +20,25 @@ const maxConnections = 10_000
 /**
  * Makes a listener for `node:http` of a `fetch` handler. What cannot be told as a `Request` (a host name that is none,
  * a target that is no path) is refused here, in the one error shape.
+ * @param handles says which paths are ours: those that a framework cut short are made whole again
  */
-export function nodeListener(fetch: Fetch): NodeListener {
+export function nodeListener(fetch: Fetch, handles: (path: string) => boolean = () => false): NodeListener {
   const refuse = () => problemResponse('VALIDATION_ERROR')
   // Health probes speak HTTP/1.0 without a Host. No answer depends on the name that stands in for it.
   const options = { overrideGlobalObjects: false, errorHandler: refuse, hostname: 'localhost' }
   const listener = getRequestListener(fetch, options)
   const refuser = getRequestListener(refuse, options)
   return (incoming, outgoing) => {
+    makeWhole(incoming, handles)
     const lacksHost = incoming.httpVersionMajor < 2 && incoming.httpVersion !== '1.0' && !incoming.headers.host
     void (lacksHost ? refuser : listener)(incoming, outgoing)
   }
+}
+
+/** Express takes the path of a mount off `url`, and keeps the whole in `originalUrl`. */
+function makeWhole(incoming: IncomingMessage & { originalUrl?: unknown }, handles: (path: string) => boolean): void {
+  const { originalUrl } = incoming
+  if (typeof originalUrl === 'string' && handles(originalUrl.split('?')[0] ?? '')) incoming.url = originalUrl
 }
 
 /** A server with the limits of a public one. What is no HTTP is refused in the one error shape too. */
