@@ -36,9 +36,9 @@ test('every JSON answer is written by JSON.stringify, in the few files that writ
   const writers = filesWith(/\bc\.json\(|\bcontext\.json\(|new Response\(|\.body\(/)
 
   expect(writers.toSorted()).toEqual([
-    'server/cli/serve.ts',
     'server/http/app.ts',
     'server/http/endpoint.ts',
+    'server/http/metrics.ts',
     'server/http/node-listener.ts',
     'server/http/routes/docs.ts',
     'server/http/routes/operations.ts',

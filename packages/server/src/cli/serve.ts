@@ -27,13 +27,14 @@ export async function serve(): Promise<void> {
     const migrated = await house.migrations.up()
     await house.assertReady()
     await house.revocations.catchUp()
+    const askedToStop = untilAskedToStop()
     for (const door of doorsOf(config, house)) drains.push(await open(door))
 
     if (isExposed(config))
       log.warn({ host: config.HOST }, 'Listening for other machines without TLS: put a proxy with TLS before it')
     announce(config, house, { isNewDatabase, migrated })
     log.info({ url: listeningUrl(config), issuer: config.PUBLIC_URL, migrated }, 'Listening')
-    await untilAskedToStop()
+    await askedToStop
     log.info({}, 'Stopping')
   } finally {
     house.revocations.close()

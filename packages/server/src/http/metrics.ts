@@ -1,7 +1,5 @@
-import { randomUUID } from 'node:crypto'
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import { baseHeaders } from './headers.ts'
-import { problemResponse } from './node-listener.ts'
+import { labelHeaders, problemResponse } from './node-listener.ts'
 
 /** What operators watch, in the text format of Prometheus. Labels are routes and statuses: never an address, user or path. */
 export type Metrics = {
@@ -46,7 +44,6 @@ export function metricsApp({ render, contentType }: Metrics): (request: Request)
   return async ({ url, method }) => {
     if (new URL(url).pathname !== '/metrics') return problemResponse('NOT_FOUND')
     if (method !== 'GET' && method !== 'HEAD') return problemResponse('METHOD_NOT_ALLOWED', { allow: 'GET, HEAD' })
-    const headers = { ...baseHeaders, 'content-type': contentType, 'x-request-id': randomUUID() }
-    return new Response(await render(), { headers })
+    return new Response(await render(), { headers: { ...labelHeaders(), 'content-type': contentType } })
   }
 }

@@ -124,5 +124,10 @@ export function problemResponse(code: RefusalCode, more: Record<string, string> 
 function problem(code: RefusalCode) {
   const requestId = randomUUID()
   const { status, headers, body } = problemOf(new Refusal(code), { requestId, now: Date.now() })
-  return { status, body, headers: { ...baseHeaders, ...headers, 'x-request-id': requestId } }
+  return { status, body, headers: { ...labelHeaders(requestId), ...headers } }
+}
+
+/** What every answer bears, and the id of this one. */
+export function labelHeaders(requestId: string = randomUUID()): Record<string, string> {
+  return { ...baseHeaders, 'x-request-id': requestId }
 }
