@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { settings } from '../src/config/settings.ts'
@@ -28,16 +28,21 @@ async function folderWithAda() {
   return { folder, database, ada: { user_id: user.id, email, created_at, last_login: null, is_active: true } }
 }
 
-test.each([[[]], [['fly']], [['users']], [['users', 'fly']], [['keys']], [['secret', '--loud']]])(
-  'latchkey %j is a wrong command line: exit 2, and where to read on',
-  async (words) => {
-    const { code, stdout, stderr } = await run(words, { folder: temporaryFolder() })
+test.each([
+  [[]],
+  [['fly']],
+  [['users']],
+  [['users', 'fly']],
+  [['users', 'constructor', email]],
+  [['keys']],
+  [['secret', '--loud']],
+])('latchkey %j is a wrong command line: exit 2, and where to read on', async (words) => {
+  const { code, stdout, stderr } = await run(words, { folder: temporaryFolder() })
 
-    expect(code).toBe(2)
-    expect(stdout).toBe('')
-    expect(stderr).toMatch(/^latchkey: .+\nlatchkey --help lists the commands\n$/)
-  },
-)
+  expect(code).toBe(2)
+  expect(stdout).toBe('')
+  expect(stderr).toMatch(/^latchkey: .+\nlatchkey --help lists the commands\n$/)
+})
 
 test('latchkey --help lists every command', async () => {
   const { code, stdout } = await run(['--help'], { folder: temporaryFolder() })
@@ -125,10 +130,26 @@ test('latchkey migrate refuses a database that is newer than the program', async
   expect(outcomes[0]?.stderr).toContain('it is newer than this program, which does not know 9999-from-the-future')
 })
 
+test.each([[['users', 'list']], [['keys', 'rotate']]])(
+  'latchkey %j without a database makes none, and says how to',
+  async (words) => {
+    const folder = temporaryFolder()
+
+    const { code, stderr } = await run(words, { folder })
+
+    expect(code).toBe(1)
+    expect(stderr).toBe(
+      'latchkey: Cannot open DATABASE_URL "sqlite:data/latchkey.db": there is no such file: run latchkey migrate first\n',
+    )
+    expect(readdirSync(folder)).toEqual([])
+  },
+)
+
 test('users and keys ask for a migrated database', async () => {
   const folder = temporaryFolder()
+  writeFileSync(join(folder, 'empty.db'), '')
 
-  const { code, stderr } = await run(['users', 'list'], { folder })
+  const { code, stderr } = await run(['users', 'list'], { folder, settings: { DATABASE_URL: 'sqlite:empty.db' } })
 
   expect(code).toBe(1)
   expect(stderr).toContain('Cannot use this database: it lacks 0001-users-and-sessions')
@@ -274,6 +295,16 @@ test('latchkey keys rotate publishes a new key beside a running server, whose to
   expect(Date.parse(activates_at) - Date.now()).toBeGreaterThan(500_000)
   expect(rotated.stdout + listed.stdout).not.toMatch(/"d":|PRIVATE/)
   expect((await server.request('/api/auth/me', { token })).status).toBe(200)
+})
+
+test('latchkey keys rotate says when running servers have the new key', async () => {
+  const { folder } = await folderWithAda()
+
+  const { stdout } = await run(['keys', 'rotate'], { folder })
+
+  expect(stdout).toMatch(
+    /^Made [\w-]{43}: running servers publish it within a minute, and sign with it from \S+Z on\n$/,
+  )
 })
 
 test('latchkey keys list prints a line for each published key', async () => {

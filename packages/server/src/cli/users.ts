@@ -1,8 +1,7 @@
 import type { UserRecord } from '../flows/manage-users.ts'
-import { assemble, type House } from './assemble.ts'
+import type { House } from './assemble.ts'
 import { type Output, show, UsageError } from './command.ts'
-import { readConfig } from './environment.ts'
-import { createLog } from './log.ts'
+import { inMigratedHouse } from './migrated-house.ts'
 import { operator } from './operator.ts'
 import { readPassword } from './read-password.ts'
 
@@ -10,19 +9,12 @@ const pageSize = 500
 
 /** The work of `latchkey users`, on the same database as a server that may run beside it. */
 export async function users(output: Output, [action = '', target, ...rest]: string[]): Promise<void> {
-  const run = actions[action]
+  const run = Object.hasOwn(actions, action) ? actions[action] : undefined
   if (!run || rest.length > 0 || (action !== 'list' && !target) || (action === 'list' && target)) {
     throw new UsageError('users list | show EMAIL | create EMAIL | disable EMAIL | enable EMAIL')
   }
 
-  const config = readConfig()
-  const house = assemble(config, { log: createLog('error') })
-  try {
-    await house.assertMigrated()
-    await run(house, output, target ?? '')
-  } finally {
-    await house.close()
-  }
+  await inMigratedHouse((house) => run(house, output, target ?? ''))
 }
 
 type Action = (house: House, output: Output, target: string) => Promise<void>

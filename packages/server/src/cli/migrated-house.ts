@@ -1,0 +1,26 @@
+import { existsSync } from 'node:fs'
+import { assemble, type House } from './assemble.ts'
+import { readConfig } from './environment.ts'
+import { createLog } from './log.ts'
+
+/**
+ * Does the work of a command on a database that is there, beside a server that may run on it. Makes no database.
+ * @throws {Error} where there is none, or one that lacks a migration
+ */
+export async function inMigratedHouse(work: (house: House) => Promise<void>): Promise<void> {
+  const config = readConfig()
+  const path = config.DATABASE_URL.replace(/^sqlite:/, '')
+  if (path !== ':memory:' && !existsSync(path)) {
+    throw new Error(
+      `Cannot open DATABASE_URL "${config.DATABASE_URL}": there is no such file: run latchkey migrate first`,
+    )
+  }
+
+  const house = assemble(config, { log: createLog('error') })
+  try {
+    await house.assertMigrated()
+    await work(house)
+  } finally {
+    await house.close()
+  }
+}
