@@ -44,6 +44,17 @@ test.each([
   expect(stderr).toMatch(/^latchkey: .+\nlatchkey --help lists the commands\n$/)
 })
 
+test.each([
+  [['fly'], 'USAGE', 'there is no command "fly" with these words'],
+  [['secret', '--loud'], 'USAGE', expect.stringMatching(/^Unknown option '--loud'/)],
+  [['users', 'list'], 'FAILED', expect.stringMatching(/^Cannot open DATABASE_URL/)],
+])('latchkey %j --json fails with the bare message in one document', async (words, code, message) => {
+  const { stdout, stderr } = await run([...words, '--json'], { folder: temporaryFolder() })
+
+  expect(stdout).toBe('')
+  expect(JSON.parse(stderr)).toEqual({ error: { code, message, details: null } })
+})
+
 test('latchkey --help lists every command', async () => {
   const { code, stdout } = await run(['--help'], { folder: temporaryFolder() })
 
@@ -53,12 +64,14 @@ test('latchkey --help lists every command', async () => {
   }
 })
 
-test('latchkey --version prints the version of the package', async () => {
+test('latchkey --version prints the version of the package, with --json as a document', async () => {
   const { code, stdout } = await run(['--version'], { folder: temporaryFolder() })
+  const asJson = await run(['--version', '--json'], { folder: temporaryFolder() })
 
   const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
   expect(code).toBe(0)
   expect(stdout).toBe(`${manifest.version}\n`)
+  expect(JSON.parse(asJson.stdout)).toEqual({ version: manifest.version })
 })
 
 test('latchkey secret prints another good secret each time, and nothing else', async () => {
@@ -153,6 +166,29 @@ test('users and keys ask for a migrated database', async () => {
 
   expect(code).toBe(1)
   expect(stderr).toContain('Cannot use this database: it lacks 0001-users-and-sessions')
+})
+
+test.each([
+  ['is a folder', 'sqlite:.', 'EISDIR'],
+  ['is no database', 'sqlite:notes.txt', 'file is not a database'],
+  ['is below a file', 'sqlite:notes.txt/latchkey.db', 'ENOTDIR'],
+  ['is where no folder can be made', 'sqlite:/proc/latchkey/latchkey.db', 'ENOENT'],
+])('a DATABASE_URL that %s is named, with the reason', async (_, url, reason) => {
+  const folder = temporaryFolder()
+  writeFileSync(join(folder, 'notes.txt'), 'Some notes that are no database, whatever one makes of them. '.repeat(20))
+  const settings = { DATABASE_URL: url }
+
+  const outcomes = [
+    await run(['serve'], { folder, settings }),
+    await run(['migrate'], { folder, settings }),
+    await run(['migrate', 'status'], { folder, settings }),
+  ]
+
+  expect(outcomes.map(({ code }) => code)).toEqual([1, 1, 1])
+  for (const { stderr } of outcomes) {
+    expect(stderr).toContain(`latchkey: Cannot open DATABASE_URL "${url}": ${reason}`)
+    expect(stderr.match(new RegExp(reason, 'g'))).toHaveLength(1)
+  }
 })
 
 test('latchkey users create makes an account with the password of standard input', async () => {

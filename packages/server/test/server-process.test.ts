@@ -215,7 +215,7 @@ test.each([
   [
     'ACCESS_TOKEN_TTL',
     '3600',
-    'ACCESS_TOKEN_TTL must be a duration such as 10s, 15m, 24h or 30d, at least 1s: it is "3600"',
+    'ACCESS_TOKEN_TTL must be a duration such as 10s, 15m, 24h or 30d, at least 1s, at most 400d: it is "3600"',
   ],
   [
     'JWT_SECRET',
@@ -239,7 +239,11 @@ test('every wrong setting is named at once, and with --json as one document', as
   expect(JSON.parse(stderr)).toMatchObject({
     error: {
       code: 'CONFIGURATION',
-      details: [expect.stringMatching(/^PORT/), expect.stringMatching(/^MASTER_KEY/), expect.stringMatching(/^DOCS/)],
+      details: [
+        { field: 'PORT', issue: 'Must be a whole number from 0 to 65535: it is "eighty"' },
+        { field: 'MASTER_KEY', issue: expect.stringMatching(/^Must be /) },
+        { field: 'DOCS', issue: expect.stringMatching(/^Must be .*: it is "maybe"$/) },
+      ],
     },
   })
   expect(stderr).not.toContain('a-secret-that-is-too-short')

@@ -52,42 +52,50 @@ function version(): string {
   return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version
 }
 
-/** Says what went wrong, in one line or one JSON document, and answers how the process ends. */
+/** Says what went wrong, in lines or one JSON document, and answers how the process ends. */
 function explain(error: unknown, asJson: boolean): number {
-  const { exitCode, code, lines, details } = diagnosis(error)
-  const text = asJson ? JSON.stringify({ error: { code, message: lines[0], details } }) : lines.join('\n')
+  const { exitCode, code, message, details, lines } = diagnosis(error)
+  const text = asJson ? JSON.stringify({ error: { code, message, details } }) : lines.join('\n')
   process.stderr.write(`${text}\n`)
   return exitCode
 }
 
 function diagnosis(error: unknown) {
   if (error instanceof ConfigError) {
-    return { exitCode: exitCodes.usage, code: 'CONFIGURATION', lines: [error.message], details: error.problems }
+    const { message, problems } = error
+    const details = problems.map(toDetail)
+    return { exitCode: exitCodes.usage, code: 'CONFIGURATION', message, details, lines: [message] }
   }
   if (error instanceof UsageError || isParseError(error)) {
-    const lines = [`latchkey: ${(error as Error).message}`, 'latchkey --help lists the commands']
-    return { exitCode: exitCodes.usage, code: 'USAGE', lines, details: null }
+    const { message } = error as Error
+    const lines = [`latchkey: ${message}`, 'latchkey --help lists the commands']
+    return { exitCode: exitCodes.usage, code: 'USAGE', message, details: null, lines }
   }
   if (error instanceof Refusal) {
-    const details = error.details?.map(({ issue }) => issue) ?? []
-    const lines = [`latchkey: ${[error.message, ...details].join(': ')}`]
-    return { exitCode: exitCodes.refused, code: error.code, lines, details: error.details ?? null }
+    const { code, message, details = null } = error
+    const lines = [`latchkey: ${[message, ...(details ?? []).map(({ issue }) => issue)].join(': ')}`]
+    return { exitCode: exitCodes.refused, code, message, details, lines }
   }
-  return {
-    exitCode: exitCodes.failed,
-    code: 'FAILED',
-    lines: [`latchkey: ${chainOf(error).join(': ')}`],
-    details: null,
-  }
+  const message = chainOf(error).join(': ')
+  return { exitCode: exitCodes.failed, code: 'FAILED', message, details: null, lines: [`latchkey: ${message}`] }
+}
+
+/** Every problem of a configuration begins with the name of its setting. */
+function toDetail(problem: string): { field: string; issue: string } {
+  const [, field = '', issue = ''] = /^(\S+) (.*)$/s.exec(problem) ?? []
+  return { field, issue: issue.charAt(0).toUpperCase() + issue.slice(1) }
 }
 
 function isParseError(error: unknown): boolean {
   return error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
 }
 
+/** What went wrong and why, down to the first cause, each said once. */
 function chainOf(error: unknown): string[] {
   if (!(error instanceof Error)) return [String(error)]
-  return error.cause === undefined ? [error.message] : [error.message, ...chainOf(error.cause)]
+  if (error.cause === undefined) return [error.message]
+  const causes = chainOf(error.cause)
+  return error.message.endsWith(causes[0] ?? '') ? [error.message, ...causes.slice(1)] : [error.message, ...causes]
 }
 
 async function main(): Promise<number> {
@@ -98,7 +106,7 @@ async function main(): Promise<number> {
       options: { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' }, version: { type: 'boolean' } },
     })
     const output: Output = { asJson, print: (text) => process.stdout.write(`${text}\n`) }
-    if (values.version) output.print(version())
+    if (values.version) show(output, { version: version() }, version())
     else if (values.help) process.stdout.write(help)
     else await run(output, positionals)
     return exitCodes.ok

@@ -1,5 +1,5 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
 import { setTimeout } from 'node:timers/promises'
 import {
@@ -36,18 +36,43 @@ export function sqliteDialect(path: string): Dialect {
 }
 
 function openDatabase(path: string): DatabaseSync {
-  if (path !== ':memory:') makeForOwnerAlone(path)
+  try {
+    if (path !== ':memory:') makeForOwnerAlone(path)
+    return open(path)
+  } catch (cause) {
+    throw new Error(`Cannot open DATABASE_URL "sqlite:${path}": ${(cause as Error).message}`, { cause })
+  }
+}
+
+function open(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: 0 })
-  database.exec('pragma journal_mode = wal')
-  database.exec('pragma synchronous = full')
-  database.exec('pragma trusted_schema = off')
-  return database
+  try {
+    database.exec('pragma journal_mode = wal')
+    database.exec('pragma synchronous = full')
+    database.exec('pragma trusted_schema = off')
+    return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
 }
 
 /** The file holds password hashes. SQLite gives its companions (`-wal`, `-shm`) the permissions of the file itself. */
 function makeForOwnerAlone(path: string): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  makeFolder(dirname(resolve(path)))
   closeSync(openSync(path, 'a', 0o600))
+}
+
+/** Level by level: the recursive way of Node never ends where a folder cannot be made and is said to be missing, as in `/proc`. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return
+  makeFolder(dirname(path))
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    // Another process may have been faster.
+    if (!existsSync(path)) throw error
+  }
 }
 
 /** One connection, so one at a time: a waiting transaction must not swallow its neighbour's writes. */
