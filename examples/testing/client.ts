@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+
 /** What the server answers to whoever signs up, logs in or refreshes. */
 export type Tokens = { user_id: string; email: string; token: string; refresh_token: string }
 
@@ -21,6 +24,32 @@ export async function send(url: string, { method, token, body }: Sending = {}): 
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   })
   return { status: response.status, headers: response.headers, body: await response.json() }
+}
+
+/** Opens a connection on which a request never ends. */
+export async function sendHalf(url: string): Promise<AsyncDisposable> {
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  socket.on('error', () => {})
+  await once(socket, 'connect')
+  socket.write('GET / HTTP/1.1\r\nHost: local')
+  // Whoever answers this has met the connection before.
+  await send(`${url}/healthz`)
+  return { [Symbol.asyncDispose]: async () => void socket.destroy() }
+}
+
+/** Whether something takes connections there. */
+export async function isListening(url: string): Promise<boolean> {
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  try {
+    await once(socket, 'connect')
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
+  }
 }
 
 let accounts = 0

@@ -30,11 +30,16 @@ server.listen(port, host, () => {
   console.log(`The app listens on http://${host}:${port}`)
 })
 
+/** Longer than an answer takes; whoever has still not sent the whole of a request is cut off. */
+const drainMilliseconds = 2_000
+
 /** What was asked is answered first; streams to verifiers elsewhere end, and they come back when the app does. */
 function stop(): void {
   server.close()
+  setTimeout(() => server.closeAllConnections(), drainMilliseconds).unref()
   void latchkey.close()
 }
 
-process.once('SIGTERM', stop)
-process.once('SIGINT', stop)
+// Not once: a second signal would end the process at once.
+process.on('SIGTERM', stop)
+process.on('SIGINT', stop)

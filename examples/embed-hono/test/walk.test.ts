@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { askTokens, newCredentials, send, type Tokens } from '../../testing/client.ts'
+import { askTokens, isListening, newCredentials, send, sendHalf, type Tokens } from '../../testing/client.ts'
 import { type Program, startProgram, temporaryFolder } from '../../testing/program.ts'
 
 const folder = temporaryFolder()
@@ -68,5 +68,20 @@ test('SIGTERM ends the app with 0, also while a verifier elsewhere follows its r
 
   expect(stream.status).toBe(200)
   expect(exitCode).toBe(0)
+  await expect(stream.text()).resolves.toContain('event: current')
+})
+
+test('SIGTERM, also twice, ends the app with 0 within seconds, also while a client never ends its request', async () => {
+  const ending = await start(emptyFolder)
+  const stream = await fetch(`${ending.url}/api/auth/revocations`)
+  await using _ = await sendHalf(ending.url)
+  const startedAt = performance.now()
+
+  const exitCode = ending.end('SIGTERM')
+  await expect.poll(() => isListening(ending.url)).toBe(false)
+  const again = ending.end('SIGTERM')
+
+  expect([await exitCode, await again]).toEqual([0, 0])
+  expect(performance.now() - startedAt).toBeLessThan(4000)
   await expect(stream.text()).resolves.toContain('event: current')
 })

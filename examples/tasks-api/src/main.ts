@@ -29,9 +29,10 @@ async function main(): Promise<void> {
   store.close()
 }
 
+/** The handlers stay: a second signal would end the process at once. */
 function untilAskedToStop(): Promise<void> {
   return new Promise((done) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => done())
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => done())
   })
 }
 

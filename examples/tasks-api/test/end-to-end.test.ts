@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Answer, askTokens, newCredentials, send, type Tokens } from '../../testing/client.ts'
+import {
+  type Answer,
+  askTokens,
+  isListening,
+  newCredentials,
+  send,
+  sendHalf,
+  type Tokens,
+} from '../../testing/client.ts'
 import { type Program, startProgram, temporaryFolder } from '../../testing/program.ts'
 
 const modes = [
@@ -186,6 +194,18 @@ test('The tasks API answers 503, and not with data, while no issuer answers', as
 
   expect(health).toMatchObject({ status: 503, body: { error: { code: 'VERIFIER_UNAVAILABLE' } } })
   expect(answer).toMatchObject({ status: 503, body: { error: { code: 'VERIFIER_UNAVAILABLE' } } })
+})
+
+test('SIGTERM, also twice, ends the tasks API with 0, also while a client never ends its request', async () => {
+  await using auth = await startAuth(folder, {})
+  await using tasks = await startTasks(folder, auth, {})
+  await using _ = await sendHalf(tasks.url)
+
+  const exitCode = tasks.end('SIGTERM')
+  await expect.poll(() => isListening(tasks.url)).toBe(false)
+  const again = tasks.end('SIGTERM')
+
+  expect([await exitCode, await again]).toEqual([0, 0])
 })
 
 test('The tasks API does not start with a secret that is too short, and says so', async () => {
