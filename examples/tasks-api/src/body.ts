@@ -1,3 +1,4 @@
+import { parseStrictJson, StrictJsonError } from '@latchkey/verify/strict-json'
 import type { Context } from 'hono'
 import { Refusal } from './refusal.ts'
 import type { TaskChange } from './task-store.ts'
@@ -36,18 +37,20 @@ async function readObject(c: Context): Promise<Record<string, unknown>> {
   return value as Record<string, unknown>
 }
 
+/** Names that come twice, `__proto__` and deep nesting are refused too: others might read them otherwise. */
 function parse(bytes: ArrayBuffer): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-  } catch (cause) {
-    throw invalid('body', 'Must be JSON in UTF-8', cause)
+    return parseStrictJson(new Uint8Array(bytes))
+  } catch (error) {
+    if (error instanceof StrictJsonError) throw invalid('body', error.message, error)
+    throw error
   }
 }
 
-/** Taken as it is. Lone surrogates are refused, since no database could give them back. */
+/** Taken as it is, but for NUL, at which many a program that reads it would stop. */
 function checkTitle(title: unknown): string {
   if (typeof title !== 'string') throw invalid('title', 'Must be text')
-  if (!title.isWellFormed()) throw invalid('title', 'Must be well-formed Unicode')
+  if (title.includes('\0')) throw invalid('title', 'Must not contain NUL')
   if (title.trim() === '') throw invalid('title', 'Must not be blank')
   if ([...title].length > maxTitleLength) throw invalid('title', `Must have at most ${maxTitleLength} characters`)
   return title
