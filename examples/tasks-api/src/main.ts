@@ -1,9 +1,8 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { getRequestListener } from '@hono/node-server'
 import { createVerifier } from '@latchkey/verify'
 import { createApp } from './app.ts'
+import { createTaskServer } from './server.ts'
 import { readSettings } from './settings.ts'
 import { openTaskStore } from './task-store.ts'
 
@@ -14,7 +13,7 @@ async function main(): Promise<void> {
   const { host, port, database, verifier: verifierOptions } = readSettings(process.env)
   const verifier = createVerifier(verifierOptions)
   const store = openTaskStore(database)
-  const server = createServer(getRequestListener(createApp({ verifier, store }).fetch))
+  const server = createTaskServer(createApp({ verifier, store }).fetch)
   const stopped = untilAskedToStop()
   server.listen(port, host)
   await once(server, 'listening')
