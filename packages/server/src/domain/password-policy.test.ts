@@ -1,7 +1,14 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { assertAcceptable, isHashable, maxPasswordBytes, type PasswordPolicy } from './password-policy.ts'
+import {
+  assertAcceptable,
+  assertAcceptableChange,
+  assertHashable,
+  isHashable,
+  maxPasswordBytes,
+  type PasswordPolicy,
+} from './password-policy.ts'
 import { Refusal } from './refusal.ts'
 
 const commonPasswords = readFileSync(new URL('./common-passwords/common-passwords.txt', import.meta.url), 'utf8')
@@ -227,6 +234,44 @@ test.each([
   expect(hashable).toBe(expected)
 })
 
+test.each([
+  ['another good password', 'SecurePass123', 'AnotherGood1'],
+  ['the current one in other capitals', 'SecurePass123', 'securePASS123'],
+  ['the current one and a space', 'SecurePass123', 'SecurePass123 '],
+])('assertAcceptableChange() accepts %s', (_what, currentPassword, newPassword) => {
+  const checking = () => assertAcceptableChange({ currentPassword, newPassword }, email, mission)
+
+  expect(checking).not.toThrow()
+})
+
+test.each([
+  ['the current one', 'SecurePass123', 'SecurePass123', ['Must differ from the current password']],
+  ['a common one', 'SecurePass123', 'Password123', ['Is on the list of common passwords: choose another']],
+  [
+    'the current one, which is too weak by now',
+    'weak',
+    'weak',
+    [
+      'Must have at least 8 characters',
+      'Must contain an upper-case letter',
+      'Must contain a digit',
+      'Must differ from the current password',
+    ],
+  ],
+])('assertAcceptableChange() refuses %s, and says why', (_what, currentPassword, newPassword, issues) => {
+  const checking = () => assertAcceptableChange({ currentPassword, newPassword }, email, mission)
+
+  expect(checking).toThrow(refusalFor(issues, 'new_password'))
+})
+
+test('assertHashable() refuses what no account can have, by the name of its field', () => {
+  const checking = () => assertHashable('x'.repeat(maxPasswordBytes + 1), 'current_password')
+
+  const details = [{ field: 'current_password', issue: 'Must be well-formed text of at most 1024 bytes' }]
+  expect(checking).toThrow(expect.objectContaining({ code: 'VALIDATION_ERROR', details }))
+  expect(() => assertHashable('weak', 'current_password')).not.toThrow()
+})
+
 test('the shipped list is as its page says: lower case, unique, sorted, without the example of the contract', () => {
   const tidy = [...common].map((password) => password.toLowerCase()).sort()
 
@@ -236,8 +281,8 @@ test('the shipped list is as its page says: lower case, unique, sorted, without 
   expect(common.has('securepass123')).toBe(false)
 })
 
-function refusalFor(issues: string[]) {
-  const details = issues.map((issue) => ({ field: 'password', issue }))
+function refusalFor(issues: string[], field = 'password') {
+  const details = issues.map((issue) => ({ field, issue }))
   return expect.objectContaining({ code: 'VALIDATION_PASSWORD', details })
 }
 

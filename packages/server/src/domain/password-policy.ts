@@ -14,6 +14,7 @@ export type PasswordPolicy = {
 /** Enough for any passphrase, and little enough that hashing its digest costs nothing. */
 export const maxPasswordBytes = 1024
 
+const unhashable = `Must be well-formed text of at most ${maxPasswordBytes} bytes`
 const minLength = { mission: 8, nist: 15 } as const
 /** A shorter local part occurs in good passwords by chance. */
 const minTellingLocalPart = 3
@@ -27,18 +28,50 @@ const enoughBesideTheAddress = 15
  * @throws {Refusal} VALIDATION_PASSWORD, with one detail for each reason
  */
 export function assertAcceptable(password: string, email: string, policy: PasswordPolicy): void {
-  const issues = [...lengthIssues(password, policy.name), ...classIssues(password, policy.name)]
-  if (issues.length === 0) issues.push(...guessableIssues(password, email, policy))
-  if (issues.length > 0) throw new Refusal('VALIDATION_PASSWORD', { details: issues.map(passwordDetail) })
+  const details = detailsOf('password', issuesOf(password, email, policy))
+  if (details.length > 0) throw new Refusal('VALIDATION_PASSWORD', { details })
 }
 
-function passwordDetail(issue: string): Detail {
-  return { field: 'password', issue }
+export type PasswordChange = { currentPassword: string; newPassword: string }
+
+/**
+ * Refuses a new password as `assertAcceptable` does, and one that is the current one. What was typed is compared with
+ * what was typed: the answer tells nothing of the password that is stored.
+ *
+ * @throws {Refusal} VALIDATION_PASSWORD, with one detail for each reason
+ */
+export function assertAcceptableChange(
+  { currentPassword, newPassword }: PasswordChange,
+  email: string,
+  policy: PasswordPolicy,
+): void {
+  const issues = issuesOf(newPassword, email, policy)
+  if (newPassword === currentPassword) issues.push('Must differ from the current password')
+  const details = detailsOf('new_password', issues)
+  if (details.length > 0) throw new Refusal('VALIDATION_PASSWORD', { details })
+}
+
+function issuesOf(password: string, email: string, policy: PasswordPolicy): string[] {
+  const issues = [...lengthIssues(password, policy.name), ...classIssues(password, policy.name)]
+  if (issues.length === 0) issues.push(...guessableIssues(password, email, policy))
+  return issues
+}
+
+function detailsOf(field: string, issues: readonly string[]): Detail[] {
+  return issues.map((issue) => ({ field, issue }))
 }
 
 function lengthIssues(password: string, name: PolicyName): string[] {
-  if (!isHashable(password)) return [`Must be well-formed text of at most ${maxPasswordBytes} bytes`]
+  if (!isHashable(password)) return [unhashable]
   return lengthOf(password) < minLength[name] ? [`Must have at least ${minLength[name]} characters`] : []
+}
+
+/**
+ * Refuses what no account can have as a password. Says nothing of the policy: an older one may have allowed it.
+ * @throws {Refusal} VALIDATION_ERROR, of the given field
+ */
+export function assertHashable(password: string, field: string): void {
+  if (!isHashable(password)) throw new Refusal('VALIDATION_ERROR', { details: detailsOf(field, [unhashable]) })
 }
 
 /** Says whether a password can be hashed at all: well-formed Unicode, and not beyond 1,024 bytes of UTF-8. */

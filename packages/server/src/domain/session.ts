@@ -5,6 +5,11 @@ declare const sessionIdBrand: unique symbol
 /** A canonical lower-case UUID that names a session; access tokens carry it as `sid`. */
 export type SessionId = string & { readonly [sessionIdBrand]: true }
 
+/** Says whether a text is a session id in its one spelling. */
+export function isSessionId(text: string): text is SessionId {
+  return /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/.test(text)
+}
+
 /** What began with one login: it ends by logout, by age, or when a refresh token comes back. Instants are milliseconds. */
 export type Session = {
   id: SessionId
@@ -19,7 +24,13 @@ export type Session = {
   userAgent: string
 }
 
-export type RevocationReason = 'logout' | 'refresh_reused' | 'user_disabled'
+export type RevocationReason =
+  | 'logout'
+  | 'refresh_reused'
+  | 'password_changed'
+  | 'session_revoked'
+  | 'sessions_revoked'
+  | 'user_disabled'
 
 /** A session that ended before its access tokens did. Kept until they are dead of age. */
 export type Revocation = { sequence: number; sessionId: SessionId; accessExpiresAt: number }

@@ -52,11 +52,21 @@ export type SessionStore = {
   recordUse(id: SessionId, use: { at: number; accessExpiresAt: number }): Promise<void>
   /** Ends one session and publishes the end. Answers false where it has ended before. */
   revoke(id: SessionId, end: { at: number; reason: RevocationReason }): Promise<boolean>
+  /**
+   * A user's live sessions, the newest use first, and how many there are in all. One that was not used since
+   * `usedSince`, and whose access tokens are dead, is over too.
+   */
+  listLiveOf(
+    userId: UserId,
+    page: { now: number; usedSince: number; limit: number },
+  ): Promise<{ sessions: Session[]; count: number }>
   /** Ends every live session of a user, but for `except`, and publishes each end. Answers how many. */
   revokeAllOf(
     userId: UserId,
     end: { at: number; reason: RevocationReason; except?: SessionId | undefined },
   ): Promise<number>
+  /** Ends every live session of everyone, and publishes each end. Answers how many. */
+  revokeAll(end: { at: number; reason: RevocationReason }): Promise<number>
 }
 
 export type RefreshTokenStore = {

@@ -72,14 +72,44 @@ export function sessionStore(database: Kysely<Schema>): SessionStore {
       return ended.length === 1
     },
 
+    listLiveOf: async (userId, { now, usedSince, limit }) => {
+      const rows = await database
+        .selectFrom('sessions')
+        .selectAll()
+        .select(({ fn }) => fn.countAll().over().as('count'))
+        .where('user_id', '=', userId)
+        .where('revoked_at', 'is', null)
+        .where('expires_at', '>', now)
+        .where((is) => is.or([is('last_used_at', '>', usedSince), is('access_expires_at', '>', now)]))
+        .orderBy('last_used_at', 'desc')
+        .orderBy('created_at', 'desc')
+        .orderBy('id')
+        .limit(limit)
+        .execute()
+      return { sessions: rows.map(toSession), count: Number(rows[0]?.count ?? 0) }
+    },
+
     revokeAllOf: async (userId, { at, reason, except }) => {
       let query = database
         .updateTable('sessions')
         .set({ revoked_at: at, revoked_reason: reason })
         .where('user_id', '=', userId)
         .where('revoked_at', 'is', null)
+        .where('expires_at', '>', at)
       if (except !== undefined) query = query.where('id', '!=', except)
       const ended = await query.returning(['id', 'access_expires_at']).execute()
+      await publish(ended, at)
+      return ended.length
+    },
+
+    revokeAll: async ({ at, reason }) => {
+      const ended = await database
+        .updateTable('sessions')
+        .set({ revoked_at: at, revoked_reason: reason })
+        .where('revoked_at', 'is', null)
+        .where('expires_at', '>', at)
+        .returning(['id', 'access_expires_at'])
+        .execute()
       await publish(ended, at)
       return ended.length
     },

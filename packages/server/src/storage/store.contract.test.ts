@@ -14,6 +14,7 @@ import { openDatabase } from './open-store.ts'
 const now = Date.UTC(2026, 0, 1)
 const day = 86_400_000
 const logout = { at: now + 5, reason: 'logout' } as const
+const page = { now, usedSince: now - day }
 
 /** What every text of the product must survive, whatever engine it is kept in. */
 const hostileTexts = [
@@ -316,6 +317,118 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
 
       expect(count).toBe(1)
       expect(await published(store)).toEqual([session.id, other.id])
+    })
+
+    test('sessions.revokeAllOf() and revokeAll() leave what is too old as it was, and count only what they ended', async () => {
+      const store = await openFresh()
+      const { ada, session } = await seeded(store)
+      const old = sessionOf(ada.id, { expiresAt: logout.at })
+      await store.sessions.insert(old)
+
+      const counts = [
+        await store.sessions.revokeAllOf(ada.id, { ...logout, except: session.id }),
+        await store.sessions.revokeAll(logout),
+      ]
+
+      expect(counts).toEqual([1, 1])
+      expect(await published(store)).not.toContain(old.id)
+    })
+
+    test('sessions.revokeAll() ends every live session of everyone once, and publishes each', async () => {
+      const store = await openFresh()
+      const { bob, session, other } = await seeded(store)
+      const bobs = sessionOf(bob.id)
+      await store.sessions.insert(bobs)
+      await store.sessions.revoke(other.id, logout)
+
+      const counts = [await store.sessions.revokeAll(logout), await store.sessions.revokeAll(logout)]
+
+      expect(counts).toEqual([2, 0])
+      expect((await published(store)).toSorted()).toEqual([session.id, other.id, bobs.id].toSorted())
+      expect(await store.sessions.findLive(bobs.id, now)).toBeUndefined()
+    })
+
+    test('sessions.revokeAll() ends 1,200 sessions at once', async () => {
+      const store = await openFresh()
+      const { ada } = await seeded(store)
+      await store.transaction(async (inside) => {
+        for (let at = 0; at < 1_198; at++) await inside.sessions.insert(sessionOf(ada.id))
+      })
+
+      const count = await store.sessions.revokeAll(logout)
+
+      expect(count).toBe(1_200)
+      expect(new Set(await published(store)).size).toBe(1_200)
+    })
+
+    test('sessions.listLiveOf() answers the live sessions of one user, every field, the newest use first', async () => {
+      const store = await openFresh()
+      const { ada, bob, session, other } = await seeded(store)
+      await store.sessions.insert(sessionOf(bob.id))
+      await store.sessions.recordUse(other.id, { at: now + 1, accessExpiresAt: other.accessExpiresAt })
+
+      const listed = await store.sessions.listLiveOf(ada.id, { ...page, limit: 10 })
+
+      expect(listed).toEqual({ sessions: [{ ...other, lastUsedAt: now + 1 }, session], count: 2 })
+    })
+
+    test('sessions.listLiveOf() leaves out what has ended and what is too old', async () => {
+      const store = await openFresh()
+      const { ada, session, other } = await seeded(store)
+      await store.sessions.insert(sessionOf(ada.id, { expiresAt: now + 1 }))
+      await store.sessions.revoke(other.id, logout)
+
+      const listed = await store.sessions.listLiveOf(ada.id, { ...page, now: now + 1, limit: 10 })
+
+      expect(listed).toEqual({ sessions: [session], count: 1 })
+    })
+
+    test('sessions.listLiveOf() leaves out what was not used for long, unless an access token still lives', async () => {
+      const store = await openFresh()
+      const { bob } = await seeded(store)
+      const [idle, lively, used] = [
+        sessionOf(bob.id, { lastUsedAt: now, accessExpiresAt: now + 5 }),
+        sessionOf(bob.id, { lastUsedAt: now, accessExpiresAt: now + 6 }),
+        sessionOf(bob.id, { lastUsedAt: now + 1, accessExpiresAt: now + 5 }),
+      ]
+      for (const each of [idle, lively, used]) await store.sessions.insert(each)
+
+      const listed = await store.sessions.listLiveOf(bob.id, { now: now + 5, usedSince: now, limit: 10 })
+
+      expect(listed).toEqual({ sessions: [used, lively], count: 2 })
+    })
+
+    test('sessions.listLiveOf() gives no more than the limit, and counts all', async () => {
+      const store = await openFresh()
+      const { bob } = await seeded(store)
+      const sessions = Array.from({ length: 5 }, (_, at) => sessionOf(bob.id, { lastUsedAt: now + at }))
+      for (const each of sessions) await store.sessions.insert(each)
+
+      const listed = await store.sessions.listLiveOf(bob.id, { ...page, limit: 2 })
+
+      expect(listed).toEqual({ sessions: [sessions[4], sessions[3]], count: 5 })
+    })
+
+    test('sessions.listLiveOf() answers an empty list to a user without a session', async () => {
+      const store = await openFresh()
+      const { bob } = await seeded(store)
+
+      const listed = await store.sessions.listLiveOf(bob.id, { ...page, limit: 10 })
+
+      expect(listed).toEqual({ sessions: [], count: 0 })
+    })
+
+    test('sessions.listLiveOf() keeps one order where uses share a millisecond', async () => {
+      const store = await openFresh()
+      const { ada } = await seeded(store)
+      const newer = sessionOf(ada.id, { createdAt: now + 1 })
+      await store.sessions.insert(newer)
+
+      const listed = await store.sessions.listLiveOf(ada.id, { ...page, limit: 10 })
+
+      const [first, ...rest] = listed.sessions.map(({ id }) => id)
+      expect(first).toBe(newer.id)
+      expect(rest).toEqual(rest.toSorted())
     })
 
     test('sessions.revokeAllOf() ends 1,200 sessions at once', async () => {
