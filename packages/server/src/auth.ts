@@ -1,9 +1,11 @@
 import type { Origin } from './domain/origin.ts'
 import type { Deps } from './flows/deps.ts'
+import { endSession } from './flows/end-session.ts'
 import { listEvents } from './flows/list-events.ts'
+import { listSessions } from './flows/list-sessions.ts'
 import { type LogInInput, logIn } from './flows/log-in.ts'
 import { type LogOutInput, logOut } from './flows/log-out.ts'
-import { createUser, listUsers, setUserActive, showUser } from './flows/manage-users.ts'
+import { createUser, endEverySession, endSessionsOf, listUsers, setUserActive, showUser } from './flows/manage-users.ts'
 import type { TokenPair } from './flows/open-session.ts'
 import { readProfile } from './flows/read-profile.ts'
 import { type RefreshInput, refreshSession } from './flows/refresh-session.ts'
@@ -25,10 +27,14 @@ export function createAuth(deps: Deps) {
     logOut: (input: LogOutInput) => logOut(deps, input),
     readProfile: (caller: Parameters<typeof readProfile>[1]) => readProfile(deps, caller),
     listEvents: (input: Parameters<typeof listEvents>[1]) => listEvents(deps, input),
+    listSessions: (caller: Parameters<typeof listSessions>[1]) => listSessions(deps, caller),
+    endSession: (input: Parameters<typeof endSession>[1]) => endSession(deps, input),
 
     // For operators
     createUser: (input: Parameters<typeof createUser>[1]) => createUser(deps, input),
     setUserActive: (input: Parameters<typeof setUserActive>[1]) => setUserActive(deps, input),
+    endSessionsOf: (input: Parameters<typeof endSessionsOf>[1]) => endSessionsOf(deps, input),
+    endEverySession: (origin: Origin) => endEverySession(deps, origin),
     showUser: (emailOrId: string) => showUser(deps, emailOrId),
     listUsers: (page: Parameters<typeof listUsers>[1]) => listUsers(deps, page),
   }

@@ -92,6 +92,54 @@ test('setUserActive() refuses a user who is not there', async () => {
   await expect(attempt).rejects.toMatchObject({ code: 'NOT_FOUND' })
 })
 
+test('endSessionsOf() ends every session of one user, who may log in again [ASVS 7.4.5]', async () => {
+  const { auth, verifier } = await testHouse()
+  const [first, second, bobs] = [await auth.signUp(ada), await auth.logIn(ada), await auth.signUp(bob)]
+  await verifier.verify(first.accessToken)
+
+  const count = await auth.endSessionsOf({ emailOrId: ada.email, origin: operator })
+
+  expect(count).toBe(2)
+  await expect(verifier.verify(first.accessToken)).rejects.toMatchObject({ code: 'AUTH_REVOKED' })
+  const refresh = auth.refreshSession({ ...second, origin: ada.origin })
+  await expect(refresh).rejects.toMatchObject({ code: 'AUTH_REFRESH_INVALID' })
+  await expect(verifier.verify(bobs.accessToken)).resolves.toBeDefined()
+  await expect(auth.logIn(ada)).resolves.toBeDefined()
+})
+
+test('endSessionsOf() finds a user by id, and answers 0 where nobody is signed in', async () => {
+  const { auth } = await testHouse()
+  const { id } = await auth.createUser({ ...ada, origin: operator })
+
+  const count = await auth.endSessionsOf({ emailOrId: id, origin: operator })
+
+  expect(count).toBe(0)
+})
+
+test('endSessionsOf() refuses a user who is not there', async () => {
+  const { auth } = await testHouse()
+
+  const attempt = auth.endSessionsOf({ emailOrId: 'nobody@example.com', origin: operator })
+
+  await expect(attempt).rejects.toMatchObject({ code: 'NOT_FOUND' })
+})
+
+test('endEverySession() ends the sessions of everyone, who may log in again [ASVS 7.4.5]', async () => {
+  const { auth, verifier } = await testHouse()
+  const pairs = [await auth.signUp(ada), await auth.logIn(ada), await auth.signUp(bob)]
+  for (const { accessToken } of pairs) await verifier.verify(accessToken)
+
+  const count = await auth.endEverySession(operator)
+
+  expect(count).toBe(3)
+  for (const pair of pairs) {
+    await expect(verifier.verify(pair.accessToken)).rejects.toMatchObject({ code: 'AUTH_REVOKED' })
+    const refresh = auth.refreshSession({ ...pair, origin: ada.origin })
+    await expect(refresh).rejects.toMatchObject({ code: 'AUTH_REFRESH_INVALID' })
+  }
+  await expect(auth.logIn(bob)).resolves.toBeDefined()
+})
+
 test.each(['ada@example.com', ' ADA@example.com '])('showUser() finds a user by the email %j', async (email) => {
   const { auth } = await testHouse()
   const { userId } = await auth.signUp(ada)
