@@ -1,4 +1,5 @@
 import type { Origin } from './domain/origin.ts'
+import { type ChangePasswordInput, changePassword } from './flows/change-password.ts'
 import type { Deps } from './flows/deps.ts'
 import { endSession } from './flows/end-session.ts'
 import { listEvents } from './flows/list-events.ts'
@@ -27,6 +28,7 @@ export function createAuth(deps: Deps) {
     logOut: (input: LogOutInput) => logOut(deps, input),
     readProfile: (caller: Parameters<typeof readProfile>[1]) => readProfile(deps, caller),
     listEvents: (input: Parameters<typeof listEvents>[1]) => listEvents(deps, input),
+    changePassword: (input: ChangePasswordInput) => changePassword(deps, input),
     listSessions: (caller: Parameters<typeof listSessions>[1]) => listSessions(deps, caller),
     endSession: (input: Parameters<typeof endSession>[1]) => endSession(deps, input),
 

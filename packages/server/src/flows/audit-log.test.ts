@@ -5,13 +5,14 @@ import { ada, callerOf, originAt } from '../testing/test-house.ts'
 const operator = originAt('local')
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 
-/** A house where somebody signed up, and what the audit log says of what comes after. */
+/** A house where somebody signed up and logged in once more, and what the audit log says of what comes after. */
 async function houseWithAda() {
   const house = await fileHouse()
   const pair = await house.auth.signUp(ada)
   const caller = await callerOf(house, pair.accessToken)
+  const { sessionId: otherId } = await callerOf(house, (await house.auth.logIn(ada)).accessToken)
   const before = house.database.events().length
-  return { ...house, pair, caller, news: () => house.database.events().slice(before) }
+  return { ...house, pair, caller, otherId, news: () => house.database.events().slice(before) }
 }
 
 type Given = Awaited<ReturnType<typeof houseWithAda>>
@@ -22,6 +23,22 @@ const deeds: [deed: string, type: string, act: (house: Given) => Promise<unknown
   ['a login', 'login', ({ auth }) => auth.logIn({ ...ada, origin })],
   ['a logout', 'logout', ({ auth, caller }) => auth.logOut({ caller, scope: 'global', origin })],
   ['a refresh', 'refresh', ({ auth, pair }) => auth.refreshSession({ ...pair, origin })],
+  [
+    'a change of password',
+    'password_changed',
+    ({ auth, caller }) =>
+      auth.changePassword({ caller, currentPassword: ada.password, newPassword: 'AnotherGood1', origin }),
+  ],
+  [
+    'an end of another session',
+    'session_revoked',
+    ({ auth, caller, otherId }) => auth.endSession({ caller, sessionId: otherId, origin }),
+  ],
+  [
+    'an end of every session of a user',
+    'sessions_revoked',
+    ({ auth }) => auth.endSessionsOf({ emailOrId: ada.email, origin }),
+  ],
   ['a disabling', 'user_disabled', ({ auth }) => auth.setUserActive({ emailOrId: ada.email, isActive: false, origin })],
 ]
 
@@ -51,8 +68,9 @@ test.each(deeds)(
 test('a signup leaves exactly one line, with the session that it began [ASVS 16.3.1]', async () => {
   const { database, caller } = await houseWithAda()
 
-  expect(database.events()).toEqual([
-    expect.objectContaining({ event_type: 'signup', user_id: caller.userId, session_id: caller.sessionId, success: 1 }),
+  const signups = database.events().filter(({ event_type }) => event_type === 'signup')
+  expect(signups).toEqual([
+    expect.objectContaining({ user_id: caller.userId, session_id: caller.sessionId, success: 1 }),
   ])
 })
 
@@ -118,6 +136,33 @@ test('a refresh that is repeated within the grace leaves a line of its own', asy
   expect(news().map(({ event_type }) => event_type)).toEqual(['refresh', 'refresh_repeated'])
 })
 
+test('a change of password that fails leaves exactly one line, of the session that tried [ASVS 16.3.1]', async () => {
+  const { auth, news, caller } = await houseWithAda()
+  const change = { currentPassword: 'WrongPass123', newPassword: 'AnotherGood1' }
+
+  await expect(auth.changePassword({ ...change, caller, origin })).rejects.toMatchObject({ code: 'AUTH_FAILED' })
+
+  expect(news()).toEqual([
+    expect.objectContaining({
+      event_type: 'password_change_failed',
+      user_id: caller.userId,
+      session_id: caller.sessionId,
+      success: 0,
+      failure_reason: 'wrong_password',
+    }),
+  ])
+})
+
+test('an end of every session of everyone leaves one line that names nobody', async () => {
+  const { auth, news } = await houseWithAda()
+
+  await auth.endEverySession(operator)
+
+  expect(news()).toEqual([
+    expect.objectContaining({ event_type: 'sessions_revoked', user_id: null, ip_address: 'local', success: 1 }),
+  ])
+})
+
 test('an account made by an operator leaves one line', async () => {
   const { auth, news } = await houseWithAda()
 
@@ -145,7 +190,7 @@ test('every line of the audit log has an id of its own', async () => {
 
   const ids = database.rows<{ id: string }>('select id from auth_events').map(({ id }) => id)
 
-  expect(new Set(ids).size).toBe(3)
+  expect(new Set(ids).size).toBe(4)
   for (const id of ids) expect(id).toMatch(uuid)
 })
 
@@ -159,6 +204,7 @@ const everything = `
 
 const undone: [deed: string, act: (house: Given) => Promise<unknown>][] = [
   ['a signup', ({ auth }) => auth.signUp({ email: 'eve@example.com', password: ada.password, origin })],
+  ['an end of every session of everyone', ({ auth }) => auth.endEverySession(operator)],
   ...deeds.map(([deed, , act]): [string, (house: Given) => Promise<unknown>] => [deed, act]),
 ]
 
@@ -169,6 +215,31 @@ test.each(undone)('%s is undone where its line cannot be written [ASVS 16.5.3]',
   const before = house.database.rows(everything)
 
   await expect(act(house)).rejects.toThrow('no room')
+
+  expect(house.database.rows(everything)).toEqual(before)
+})
+
+const actOf = (wanted: string) => undone.flatMap(([deed, act]) => (deed === wanted ? [act] : []))
+
+/** Each write of a deed is a point at which it could break off. */
+const breaks = [
+  { deed: 'a signup', writes: ['insert on users', 'insert on sessions', 'insert on refresh_tokens'] },
+  { deed: 'a signup', writes: ['update on users', 'insert on known_networks', 'insert on auth_events'] },
+  { deed: 'a refresh', writes: ['update on refresh_tokens', 'update on sessions', 'insert on refresh_tokens'] },
+  { deed: 'a refresh', writes: ['insert on auth_events'] },
+  { deed: 'a change of password', writes: ['update on users', 'update on sessions'] },
+  { deed: 'a change of password', writes: ['insert on revocations', 'insert on auth_events'] },
+  { deed: 'an end of another session', writes: ['update on sessions', 'insert on revocations'] },
+  { deed: 'an end of every session of everyone', writes: ['update on sessions', 'insert on revocations'] },
+].flatMap(({ deed, writes }) => actOf(deed).flatMap((act) => writes.map((write) => ({ deed, write, act }))))
+
+test.each(breaks)('$deed that breaks off at its $write leaves nothing behind [ASVS 2.3.3]', async ({ write, act }) => {
+  const house = await houseWithAda()
+  house.clock.advance(5)
+  house.database.run(`create trigger crash before ${write} begin select raise(abort, 'broken off'); end`)
+  const before = house.database.rows(everything)
+
+  await expect(act(house)).rejects.toThrow('broken off')
 
   expect(house.database.rows(everything)).toEqual(before)
 })

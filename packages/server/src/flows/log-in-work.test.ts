@@ -6,6 +6,7 @@ import { createAuth } from '../auth.ts'
 import { type HashTask, startHashWorkers } from '../crypto/hash-workers.ts'
 import { createPasswords } from '../crypto/passwords.ts'
 import { newId } from '../crypto/secrets.ts'
+import type { Caller } from '../domain/session.ts'
 import { memoryLimit, unlimited } from '../limits/memory-limit.ts'
 import { openDatabase } from '../storage/open-store.ts'
 import { testClock } from '../testing/test-clock.ts'
@@ -14,13 +15,20 @@ import { takeTurns } from './take-turns.ts'
 import { tallyRefusals } from './tally-refusals.ts'
 
 /** The real product, with an eye on every hash and on every change of the database. */
-async function countedAuth({ cost = 4, attempts = Number.MAX_SAFE_INTEGER } = {}) {
-  const path = join(temporaryFolder(), 'latchkey.db')
+async function countedAuth({
+  cost = 4,
+  attempts = Number.MAX_SAFE_INTEGER,
+  path = join(temporaryFolder(), 'latchkey.db'),
+} = {}) {
   const database = openDatabase(`sqlite:${path}`)
   const workers = startHashWorkers()
   const hashes: HashTask[] = []
-  const run = (task: HashTask) => {
+  let between: (() => Promise<unknown>) | undefined
+  const run = async (task: HashTask) => {
     hashes.push(task)
+    const interruption = between
+    between = undefined
+    await interruption?.()
     return workers.run(task)
   }
   const log = { debug() {}, info() {}, warn() {}, error() {} }
@@ -64,7 +72,17 @@ async function countedAuth({ cost = 4, attempts = Number.MAX_SAFE_INTEGER } = {}
     await expect(auth.logIn({ ...input, origin: originAt(address) })).rejects.toThrow()
     return { hashes: hashes.map(shape), changes: outside.version() - before }
   }
-  return { auth, costOf, hashes }
+  /** Does something else while the next hash is computed. */
+  const duringNextHash = (deed: () => Promise<unknown>) => {
+    between = deed
+  }
+  return { auth, costOf, hashes, duringNextHash, path, outside }
+}
+
+function callerOf({ accessToken }: { accessToken: string }): Caller {
+  const [, payload = ''] = accessToken.split('.')
+  const { user_id, sid } = JSON.parse(Buffer.from(payload, 'base64url').toString())
+  return { userId: user_id, sessionId: sid }
 }
 
 /** What decides how long a hash takes: its kind and cost, and the length of the password. */
@@ -158,4 +176,98 @@ test('signUp() with a weak password costs no hash', async () => {
   await expect(auth.signUp({ ...ada, password: 'weak' })).rejects.toMatchObject({ code: 'VALIDATION_PASSWORD' })
 
   expect(hashes).toEqual([])
+})
+
+const change = { currentPassword: ada.password, newPassword: 'AnotherGood1', origin: ada.origin }
+
+test('logIn() opens nothing with a password that was changed while it was compared', async () => {
+  const { auth, duringNextHash, outside } = await countedAuth()
+  const caller = callerOf(await auth.signUp(ada))
+  duringNextHash(() => auth.changePassword({ ...change, caller }))
+
+  const attempt = auth.logIn(ada)
+
+  await expect(attempt).rejects.toMatchObject({ code: 'AUTH_FAILED' })
+  expect(outside.rows('select id from sessions where revoked_at is null')).toEqual([{ id: caller.sessionId }])
+  expect(outside.events().at(-1)).toMatchObject({ event_type: 'login_failed', failure_reason: 'wrong_password' })
+})
+
+test('logIn() succeeds where a login beside it has renewed the hash of the same password', async () => {
+  const old = await countedAuth({ cost: 4 })
+  await old.auth.signUp(ada)
+  const stronger = await countedAuth({ cost: 5, path: old.path })
+  stronger.duringNextHash(() => stronger.auth.logIn(ada))
+
+  const pair = await stronger.auth.logIn(ada)
+
+  expect(pair.email).toBe(ada.email)
+})
+
+test('changePassword() comes too late where another change was done while it hashed', async () => {
+  const { auth, duringNextHash } = await countedAuth()
+  const caller = callerOf(await auth.signUp(ada))
+  duringNextHash(() => auth.changePassword({ ...change, caller }))
+
+  const late = auth.changePassword({ ...change, newPassword: 'TooLatePass1', caller })
+
+  await expect(late).rejects.toMatchObject({ code: 'AUTH_FAILED' })
+  await expect(auth.logIn({ ...ada, password: 'AnotherGood1' })).resolves.toBeDefined()
+  await expect(auth.logIn({ ...ada, password: 'TooLatePass1' })).rejects.toMatchObject({ code: 'AUTH_FAILED' })
+})
+
+test('changePassword() succeeds where a login has renewed the hash while it hashed', async () => {
+  const old = await countedAuth({ cost: 4 })
+  const caller = callerOf(await old.auth.signUp(ada))
+  const stronger = await countedAuth({ cost: 5, path: old.path })
+  stronger.duringNextHash(() => stronger.auth.logIn(ada))
+
+  await stronger.auth.changePassword({ ...change, caller })
+
+  await expect(stronger.auth.logIn({ ...ada, password: 'AnotherGood1' })).resolves.toBeDefined()
+})
+
+test('changePassword() changes nothing where its session ended while it hashed', async () => {
+  const { auth, duringNextHash } = await countedAuth()
+  const caller = callerOf(await auth.signUp(ada))
+  duringNextHash(() => auth.logOut({ caller, scope: 'local', origin: ada.origin }))
+
+  const attempt = auth.changePassword({ ...change, caller })
+
+  await expect(attempt).rejects.toMatchObject({ code: 'AUTH_REVOKED' })
+  await expect(auth.logIn(ada)).resolves.toBeDefined()
+})
+
+test('changePassword() compares once and hashes once', async () => {
+  const { auth, hashes } = await countedAuth()
+  const caller = callerOf(await auth.signUp(ada))
+  hashes.length = 0
+
+  await auth.changePassword({ ...change, caller })
+
+  expect(hashes.map(({ kind }) => kind)).toEqual(['match', 'hash'])
+})
+
+test('changePassword() with a new password that is refused, or the current one, costs no hash', async () => {
+  const { auth, hashes } = await countedAuth()
+  const caller = callerOf(await auth.signUp(ada))
+  hashes.length = 0
+
+  const attempts = await Promise.allSettled([
+    auth.changePassword({ ...change, newPassword: 'weak', caller }),
+    auth.changePassword({ ...change, newPassword: ada.password, caller }),
+  ])
+
+  expect(attempts.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+  expect(hashes).toEqual([])
+})
+
+test('changePassword() with a wrong current password hashes nothing new', async () => {
+  const { auth, hashes } = await countedAuth()
+  const caller = callerOf(await auth.signUp(ada))
+  hashes.length = 0
+
+  const attempt = auth.changePassword({ ...change, currentPassword: 'WrongPass123', caller })
+
+  await expect(attempt).rejects.toMatchObject({ code: 'AUTH_FAILED' })
+  expect(hashes.map(({ kind }) => kind)).toEqual(['match'])
 })

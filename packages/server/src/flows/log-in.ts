@@ -1,11 +1,12 @@
 import { digestOf } from '../crypto/secrets.ts'
 import { normalizeEmail } from '../domain/email.ts'
 import type { Origin } from '../domain/origin.ts'
-import { isHashable } from '../domain/password-policy.ts'
+import { assertHashable } from '../domain/password-policy.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { User, UserId } from '../domain/user.ts'
+import { countGuess } from './count-guess.ts'
 import type { Deps } from './deps.ts'
-import { eventOf, issueTokens, openSession, type TokenPair } from './open-session.ts'
+import { eventOf, issueTokens, type OpenedSession, openSession, type TokenPair } from './open-session.ts'
 import { spendLimit } from './spend-limit.ts'
 
 export type LogInInput = { email: string; password: string; origin: Origin }
@@ -21,7 +22,7 @@ export type LogInInput = { email: string; password: string; origin: Origin }
 export async function logIn(deps: Deps, { email: typed, password, origin }: LogInInput): Promise<TokenPair> {
   const { store, passwords, limits } = deps
   const email = normalizeEmail(typed)
-  if (!isHashable(password)) throw unusablePassword()
+  assertHashable(password, 'password')
   await spendLimit(deps, limits.loginPerAddress, { key: origin.network, origin })
 
   const { user, isKnown } = await store.users.findOrDecoy(email, decoyUser(passwords.decoyHash))
@@ -36,15 +37,35 @@ export async function logIn(deps: Deps, { email: typed, password, origin }: LogI
   await guess.forgive()
 
   const renewed = await renewHash(deps, user, password)
-  const opened = await store.transaction(async (inside) => {
-    // Hashing takes long enough for an operator to disable the account meanwhile: in here nobody comes between.
-    if (!(await inside.users.findById(user.id))?.isActive) return undefined
-    if (renewed) await inside.users.replacePasswordHash(user.id, renewed)
-    return openSession(deps, inside, { user, origin, deed: 'login' })
-  })
-  if (!opened) throw await loginFailed(deps, { email, userId, failureReason: 'inactive', origin })
+  const opened = await openUnlessOvertaken(deps, { user, password, renewed, origin })
+  if (typeof opened === 'string') throw await loginFailed(deps, { email, userId, failureReason: opened, origin })
 
   return issueTokens(deps, { ...opened, email })
+}
+
+type CheckedLogin = { user: User; password: string; renewed: RenewedHash | undefined; origin: Origin }
+
+/**
+ * Hashing takes long enough for the account to be disabled, or its password to be changed, meanwhile: in the
+ * transaction nobody comes between. Answers why the login fails, where it does.
+ */
+async function openUnlessOvertaken(
+  deps: Deps,
+  { user, password, renewed, origin }: CheckedLogin,
+): Promise<OpenedSession | 'inactive' | 'wrong_password'> {
+  const { opened, newer } = await deps.store.transaction(async (inside) => {
+    const current = await inside.users.findById(user.id)
+    if (!current?.isActive) return {}
+    if (current.passwordHash !== user.passwordHash) return { newer: current }
+    if (renewed) await inside.users.replacePasswordHash(user.id, renewed)
+    return { opened: await openSession(deps, inside, { user, origin, deed: 'login' }) }
+  })
+  if (opened) return opened
+  if (!newer) return 'inactive'
+
+  // Another password's hash, or one that a login beside this renewed.
+  if (!(await deps.passwords.matches(password, newer.passwordHash))) return 'wrong_password'
+  return openUnlessOvertaken(deps, { user: newer, password, renewed, origin })
 }
 
 async function loginFailed(
@@ -56,38 +77,10 @@ async function loginFailed(
   return new Refusal('AUTH_FAILED')
 }
 
-type Guess = { takeBack(fault: unknown): Promise<never>; forgive(): Promise<void> }
-
-/**
- * Counts the attempt against its account, known or not, unless the account's owner signed in from this network before:
- * so a stranger's guesses are few, and cannot lock the owner out. Counted before the hash, so that a hundred guesses at
- * once are a hundred.
- *
- * @throws {Refusal} RATE_LIMIT_EXCEEDED
- */
-async function countGuess(
-  deps: Deps,
-  { email, user, userId, origin }: { email: string; user: User; userId: UserId | undefined; origin: Origin },
-): Promise<Guess> {
-  const { store, limits } = deps
-  const key = digestOf(email)
-  const isFamiliar = await store.users.knowsNetwork(user.id, origin.network)
-  if (!isFamiliar) await spendLimit(deps, limits.loginPerAccount, { key, origin, userId })
-
-  return {
-    takeBack: async (fault) => {
-      if (!isFamiliar) await limits.loginPerAccount.giveBack(key)
-      throw fault
-    },
-    // Not from a familiar network: strangers would get ten more guesses with each login of the owner.
-    forgive: async () => {
-      if (!isFamiliar) await limits.loginPerAccount.forget(key)
-    },
-  }
-}
+type RenewedHash = { oldHash: string; newHash: string }
 
 /** A stronger hash of the same password, where the setting has risen since. A login never fails for want of it. */
-async function renewHash({ passwords, log }: Deps, user: User, password: string) {
+async function renewHash({ passwords, log }: Deps, user: User, password: string): Promise<RenewedHash | undefined> {
   if (!passwords.needsRehash(user.passwordHash)) return undefined
   try {
     return { oldHash: user.passwordHash, newHash: await passwords.hash(password) }
@@ -101,10 +94,4 @@ async function renewHash({ passwords, log }: Deps, user: User, password: string)
 function decoyUser(passwordHash: string): User {
   const id = '00000000-0000-4000-8000-000000000000' as UserId
   return { id, email: '', passwordHash, createdAt: 0, lastLoginAt: 0, isActive: true }
-}
-
-function unusablePassword(): Refusal {
-  return new Refusal('VALIDATION_ERROR', {
-    details: [{ field: 'password', issue: 'Must be well-formed text of at most 1024 bytes' }],
-  })
 }
