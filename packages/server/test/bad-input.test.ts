@@ -227,6 +227,7 @@ const heads: Row[] = [
   ['an encoded slash in the path', [get('/api%2fauth%2fme')], 404, 'NOT_FOUND'],
   ['a path that is encoded twice', [get('/%2568ealthz')], 404, 'NOT_FOUND'],
   ['an escape that is none in the path', [get('/%zz')], 404, 'NOT_FOUND'],
+  ['a letter of the path that is encoded', [get('/%68ealthz')], 404, 'NOT_FOUND'],
   ['a semicolon in the path', [get('/healthz;v=1')], 404, 'NOT_FOUND'],
   ['a slash too many in the path', [get('/api//auth/me')], 404, 'NOT_FOUND'],
   ['a slash at the end of the path', [get('/healthz/')], 404, 'NOT_FOUND'],
@@ -312,6 +313,64 @@ test.each(heads)(
   },
 )
 
+const sessions = '/api/auth/sessions'
+const firstEncoded = (id: string, percent: string) => `${percent}${id.charCodeAt(0).toString(16)}${id.slice(1)}`
+
+/** Ways to write the path of a session other than as itself. */
+const disguises: [name: string, path: (id: string) => string][] = [
+  ['its id in upper case', (id) => `${sessions}/${id.toUpperCase()}`],
+  ['a letter of its id encoded', (id) => `${sessions}/${firstEncoded(id, '%')}`],
+  ['a letter of its id encoded twice', (id) => `${sessions}/${firstEncoded(id, '%25')}`],
+  ['its id in braces', (id) => `${sessions}/{${id}}`],
+  ['its id without dashes', (id) => `${sessions}/${id.replaceAll('-', '')}`],
+  ['a space after it', (id) => `${sessions}/${id}%20`],
+  ['a line break after it', (id) => `${sessions}/${id}%0a`],
+  ['a NUL after it', (id) => `${sessions}/${id}%00`],
+  ['a dot after it', (id) => `${sessions}/${id}.`],
+  ['a parameter after it', (id) => `${sessions}/${id};x=1`],
+  ['a slash after it', (id) => `${sessions}/${id}/`],
+  ['an encoded slash after it', (id) => `${sessions}/${id}%2f`],
+  ['a slash after it that is encoded twice', (id) => `${sessions}/${id}%252f`],
+  ['an overlong slash after it', (id) => `${sessions}/${id}%c0%af`],
+  ['an escape after it that is none', (id) => `${sessions}/${id}%zz`],
+  ['bytes after it that are no UTF-8', (id) => `${sessions}/${id}%ff`],
+  ['dot segments before it', (id) => `${sessions}/x/../${id}`],
+  ['encoded dot segments before it', (id) => `${sessions}/x/%2e%2e/${id}`],
+  ['dot segments before it that are encoded twice', (id) => `${sessions}/x/%252e%252e/${id}`],
+  ['dot segments before it with an encoded slash', (id) => `${sessions}/x/..%2f${id}`],
+  ['overlong dot segments before it', (id) => `${sessions}/x/%c0%ae%c0%ae/${id}`],
+  ['an empty segment before it', (id) => `${sessions}//${id}`],
+  ['a backslash before it', (id) => `${sessions}\\${id}`],
+  ['a letter of another segment encoded', (id) => `/api/auth/%73essions/${id}`],
+  ['a slash of its path encoded', (id) => `/api/auth/sessions%2f${id}`],
+]
+
+test.each(disguises)(
+  'a session that is named with %s is not found: the path is not decoded, and nothing ends [ASVS 1.1.1]',
+  async (_, pathOf) => {
+    const { auth, verifier, database, send } = await servedHouse()
+    const { accessToken } = await auth.signUp(ada)
+    const { sid } = await verifier.verify((await auth.logIn(ada)).accessToken)
+    const authorization = `Authorization: Bearer ${accessToken}`
+
+    const [answer] = await send(head(`DELETE ${pathOf(sid)} HTTP/1.1`, host, close, authorization))
+
+    expect([400, 404]).toContain(answer?.status)
+    expect(database.rows('select id from sessions where revoked_at is not null')).toEqual([])
+  },
+)
+
+test('a session that is named as it is listed ends, over the wire too', async () => {
+  const { auth, verifier, send } = await servedHouse()
+  const { accessToken } = await auth.signUp(ada)
+  const { sid } = await verifier.verify((await auth.logIn(ada)).accessToken)
+  const authorization = `Authorization: Bearer ${accessToken}`
+
+  const [answer] = await send(head(`DELETE ${sessions}/${sid} HTTP/1.1`, host, close, authorization))
+
+  expect(answer?.status).toBe(200)
+})
+
 test('TRACE and CONNECT are refused, and told what is allowed [ASVS 13.4.4, ASVS 4.1.4]', async () => {
   const { send } = await servedHouse()
 
@@ -320,7 +379,7 @@ test('TRACE and CONNECT are refused, and told what is allowed [ASVS 13.4.4, ASVS
 
   expect([trace?.status, tunnel?.status]).toEqual([405, 405])
   expect(trace?.headers['allow']).toBe('GET, HEAD')
-  expect(tunnel?.headers['allow']).toBe('GET, HEAD, POST')
+  expect(tunnel?.headers['allow']).toBe('GET, HEAD, POST, DELETE')
 })
 
 test('members __proto__, constructor and prototype leave every other object as it was [ASVS 1.5.2]', async () => {

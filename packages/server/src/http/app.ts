@@ -8,12 +8,15 @@ import { contractOf } from './contract.ts'
 import { answerJson, type Endpoint } from './endpoint.ts'
 import { baseHeaders, transportSecurity } from './headers.ts'
 import { arrivalReader } from './origin.ts'
+import { fitsPattern, routerPath } from './path-pattern.ts'
 import { isRefusal, problemOf, refusalOf } from './problem.ts'
-import { assertUnambiguous } from './raw-request.ts'
+import { assertPlainPath, assertUnambiguous } from './raw-request.ts'
 import { accountEndpoints } from './routes/account.ts'
 import { docsEndpoints } from './routes/docs.ts'
 import { healthEndpoints, metricsEndpoint } from './routes/operations.ts'
+import { passwordEndpoints } from './routes/password.ts'
 import { revocationEndpoints } from './routes/revocations.ts'
+import { sessionListEndpoints } from './routes/session-list.ts'
 import { sessionEndpoints } from './routes/sessions.ts'
 import { wellKnownEndpoints } from './routes/well-known.ts'
 
@@ -35,10 +38,11 @@ export function createApp(deps: HttpDeps): Hono<HttpEnv> {
   app.use(async (c, next) => {
     if (c.req.method !== 'OPTIONS') await deps.auth.admitRequest(c.get('origin'))
     assertUnambiguous(c)
+    assertPlainPath(c)
     await next()
   })
 
-  for (const { route, handle } of endpoints) app.on(route.method, route.path, (c) => handle(c, deps))
+  for (const { route, handle } of endpoints) app.on(route.method, routerPath(route.path), (c) => handle(c, deps))
   app.notFound((c) => refuse(c, deps, missing(c, endpoints)))
   app.onError(async (error, c) => refuse(c, deps, await judge(error, deps)))
   return app
@@ -49,6 +53,8 @@ export function endpointsOf({ servesMetrics }: Pick<HttpSettings, 'servesMetrics
   return [
     ...sessionEndpoints,
     ...accountEndpoints,
+    ...passwordEndpoints,
+    ...sessionListEndpoints,
     ...wellKnownEndpoints,
     ...revocationEndpoints(),
     ...healthEndpoints,
@@ -117,7 +123,7 @@ function allowOrigins({ corsOrigins }: HttpSettings) {
 /** A path that is there under other methods says which (RFC 9110, section 15.5.6). */
 function missing(c: HttpContext, endpoints: readonly Endpoint[]): Refusal {
   const methods = endpoints
-    .filter(({ route }) => route.path === c.req.path)
+    .filter(({ route }) => fitsPattern(route.path, c.req.path))
     .map(({ route }) => route.method.toUpperCase())
   if (methods.length === 0) return new Refusal('NOT_FOUND')
   const allowed = methods.includes('GET') ? [...methods, 'HEAD'] : methods

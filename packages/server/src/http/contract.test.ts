@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { refusals } from '../domain/refusal.ts'
-import { ada, originAt, testHouse } from '../testing/test-house.ts'
+import { ada, callerOf, originAt, testHouse } from '../testing/test-house.ts'
+import { routerPath } from './path-pattern.ts'
 
 type Schema = { [keyword: string]: unknown }
 type Operation = { operationId: string; responses: Record<string, { content?: Record<string, { schema: Schema }> }> }
@@ -72,7 +73,7 @@ function memberFaults(value: unknown, schema: Schema, contract: Contract, at: st
 test('the routes that the server answers are those that the contract tells of [ASVS 6.3.4]', async () => {
   const { app, contract } = await servedContract()
   const documented = Object.entries(contract.paths).flatMap(([path, operations]) =>
-    Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
+    Object.keys(operations).map((method) => `${method.toUpperCase()} ${routerPath(path)}`),
   )
 
   const served = app.routes.filter(({ method }) => method !== 'ALL').map(({ method, path }) => `${method} ${path}`)
@@ -188,6 +189,47 @@ const walks: Walk[] = [
   ['/api/auth/me', 'get', 401, ({ request }) => request('/api/auth/me')],
   ['/api/auth/events', 'get', 200, ({ request }, { token }) => request('/api/auth/events?limit=1', { token })],
   ['/api/auth/events', 'get', 400, ({ request }, { token }) => request('/api/auth/events?limit=0', { token })],
+  [
+    '/api/auth/password',
+    'post',
+    200,
+    ({ request }, { token }) =>
+      request('/api/auth/password', {
+        body: { current_password: ada.password, new_password: 'AnotherGood1' },
+        token,
+      }),
+  ],
+  [
+    '/api/auth/password',
+    'post',
+    400,
+    ({ request }, { token }) =>
+      request('/api/auth/password', { body: { current_password: ada.password, new_password: 'weak' }, token }),
+  ],
+  [
+    '/api/auth/password',
+    'post',
+    401,
+    ({ request }, { token }) =>
+      request('/api/auth/password', { body: { current_password: 'x', new_password: 'AnotherGood1' }, token }),
+  ],
+  ['/api/auth/sessions', 'get', 200, ({ request }, { token }) => request('/api/auth/sessions', { token })],
+  ['/api/auth/sessions', 'get', 401, ({ request }) => request('/api/auth/sessions')],
+  [
+    '/api/auth/sessions/{id}',
+    'delete',
+    200,
+    async (house, { token }) => {
+      const { sessionId } = await callerOf(house, token)
+      return house.request(`/api/auth/sessions/${sessionId}`, { method: 'DELETE', token })
+    },
+  ],
+  [
+    '/api/auth/sessions/{id}',
+    'delete',
+    404,
+    ({ request }, { token }) => request('/api/auth/sessions/unknown', { method: 'DELETE', token }),
+  ],
   ['/.well-known/jwks.json', 'get', 200, ({ request }) => request('/.well-known/jwks.json')],
   ['/healthz', 'get', 200, ({ request }) => request('/healthz')],
   ['/readyz', 'get', 200, ({ request }) => request('/readyz')],

@@ -46,6 +46,9 @@ const refusalText: Record<number, string> = {
   503: 'Service busy or not ready',
 }
 
+/** What is answered where there is nothing to tell but that it is done. */
+export const messageSchema = z.object({ message: z.string() }).openapi('Message')
+
 /** The error answers of a route, for its place in the contract. */
 export function failures(...statuses: number[]) {
   return Object.fromEntries(

@@ -58,7 +58,9 @@ export function createNodeServer(fetch: Fetch): Server {
   server.maxConnections = maxConnections
   server.on('clientError', refuserOfBytes(server))
   server.on('checkExpectation', (_, outgoing: ServerResponse) => refuseExpectation(outgoing))
-  server.on('connect', (_, socket: Socket) => endWith(socket, 'METHOD_NOT_ALLOWED', { allow: 'GET, HEAD, POST' }))
+  server.on('connect', (_, socket: Socket) =>
+    endWith(socket, 'METHOD_NOT_ALLOWED', { allow: 'GET, HEAD, POST, DELETE' }),
+  )
   return server
 }
 

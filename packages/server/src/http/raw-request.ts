@@ -27,6 +27,16 @@ export function assertUnambiguous(c: HttpContext): void {
   }
 }
 
+/**
+ * No path of ours has an escape in it. One that has is not decoded, so that nobody here reads another path than a proxy
+ * did: it names nothing.
+ *
+ * @throws {Refusal} NOT_FOUND
+ */
+export function assertPlainPath(c: HttpContext): void {
+  if (new URL(c.req.url).pathname.includes('%')) throw new Refusal('NOT_FOUND')
+}
+
 function twice(name: string): Refusal {
   return new Refusal('VALIDATION_ERROR', { details: [{ field: name, issue: 'Must be sent once' }] })
 }

@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi'
 import { authenticate } from '../authenticate.ts'
 import { check } from '../body.ts'
 import { answerJson, type Endpoint, failures, signedIn, success } from '../endpoint.ts'
+import { instant } from '../instant.ts'
 import { readQuery } from '../query.ts'
 
 const profileSchema = z
@@ -97,7 +98,3 @@ export const accountEndpoints: Endpoint[] = [
     },
   },
 ]
-
-function instant(milliseconds: number): string {
-  return new Date(milliseconds).toISOString()
-}

@@ -6,7 +6,7 @@ import { authenticate } from '../authenticate.ts'
 import { readBody, readOptionalBody } from '../body.ts'
 import type { HttpContext, HttpDeps } from '../context.ts'
 import { clearTokenCookies, refreshCookie, refreshPath, setTokenCookies } from '../cookies.ts'
-import { answerJson, type Endpoint, failures, jsonBody, signedIn, success } from '../endpoint.ts'
+import { answerJson, type Endpoint, failures, jsonBody, messageSchema, signedIn, success } from '../endpoint.ts'
 import { assertSameSite } from '../same-site.ts'
 
 const credentialsSchema = z
@@ -32,7 +32,6 @@ const refreshSchema = z
   .object({ refresh_token: z.string().optional().openapi({ pattern: '^lkr_[A-Za-z0-9_-]{43}$', maxLength: 47 }) })
   .openapi('Refresh')
 const logoutSchema = z.object({ scope: z.enum(['local', 'global', 'others']).default('local') }).openapi('Logout')
-const messageSchema = z.object({ message: z.string() }).openapi('Message')
 
 /** One answer for every way to get tokens, with the cookies for browsers beside it. */
 function answerTokens(c: HttpContext, pair: TokenPair, status: 200 | 201): Response {
