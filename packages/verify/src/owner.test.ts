@@ -15,9 +15,12 @@ test('isOwner() lets nobody pass whose id the router did not find', () => {
   expect(isOwner({ url: `/api/${bob}/shared/${ada}`, parameter: bob }, ada)).toBe(false)
 })
 
-test.each(hostilePaths)('isOwner() lets nobody pass on %s, even if the router is fooled [ASVS 8.2.2]', (url) => {
-  expect(isOwner({ url, parameter: ada }, ada)).toBe(false)
-})
+test.each(hostilePaths)(
+  'isOwner() lets nobody pass on %s, even if the router is fooled [ASVS 1.1.1, ASVS 8.2.2]',
+  (url) => {
+    expect(isOwner({ url, parameter: ada }, ada)).toBe(false)
+  },
+)
 
 test('isOwner() lets nobody pass on a path with a fragment or a foreign separator', () => {
   expect(isOwner({ url: `/api/${ada}#`, parameter: ada }, ada)).toBe(false)
