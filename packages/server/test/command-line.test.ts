@@ -36,6 +36,14 @@ test.each([
   [['users', 'constructor', email]],
   [['keys']],
   [['secret', '--loud']],
+  [['users', 'logout']],
+  [['users', 'logout', email, '--all']],
+  [['users', 'logout', email, email]],
+  [['users', 'disable', '--all']],
+  [['users', 'list', '--all']],
+  [['serve', '--all']],
+  [['migrate', '--all']],
+  [['keys', 'rotate', '--all']],
 ])('latchkey %j is a wrong command line: exit 2, and where to read on', async (words) => {
   const { code, stdout, stderr } = await run(words, { folder: temporaryFolder() })
 
@@ -59,7 +67,16 @@ test('latchkey --help lists every command', async () => {
   const { code, stdout } = await run(['--help'], { folder: temporaryFolder() })
 
   expect(code).toBe(0)
-  for (const command of ['serve', 'migrate', 'init', 'secret', 'users create', 'users disable', 'keys rotate']) {
+  for (const command of [
+    'serve',
+    'migrate',
+    'init',
+    'secret',
+    'users create',
+    'users disable',
+    'users logout',
+    'keys rotate',
+  ]) {
     expect(stdout).toContain(`\n  ${command} `)
   }
 })
@@ -256,7 +273,7 @@ test('latchkey users show and list tell accounts by email and id, and no hash', 
   expect(outcomes.map(({ stdout }) => stdout).join()).not.toContain('$2b$')
 })
 
-test.each(['show', 'disable', 'enable'])(
+test.each(['show', 'disable', 'enable', 'logout'])(
   'latchkey users %s of nobody ends with 3, as one document with --json',
   async (action) => {
     const { folder } = await migratedFolder()
@@ -291,6 +308,65 @@ test('latchkey users disable ends every session at a server that runs beside it,
   expect(refresh.status).toBe(401)
   await server.stop()
   await listening
+})
+
+/** A server, two users with two sessions and one, and what the stream of revocations has told. */
+async function serverWithSessions() {
+  const folder = temporaryFolder()
+  const server = await serve({ folder })
+  const signUp = async (address: string) =>
+    (await server.request('/api/auth/signup', { body: { email: address, password } })).json()
+  const adas = await signUp(email)
+  const adasOther = (await server.request('/api/auth/login', { body: { email, password } })).json()
+  const bobs = await signUp('bob@example.com')
+  const codeOf = async ({ token }: { token: string }) => {
+    const answer = await server.request('/api/auth/me', { token })
+    return answer.status === 200 ? 'alive' : answer.json().error.code
+  }
+  const codes = () => Promise.all([adas, adasOther, bobs].map(codeOf))
+  const refresh = (tokens: { refresh_token: string }) =>
+    server.request('/api/auth/refresh', { body: { refresh_token: tokens.refresh_token } })
+  return { folder, server, adas, bobs, codes, refresh, database: openFile(join(folder, 'data/latchkey.db')) }
+}
+
+test('latchkey users logout ends every session of one user at a server that runs beside it [ASVS 7.4.5]', async () => {
+  const { folder, server, adas, codes, refresh, database } = await serverWithSessions()
+
+  const { code, stdout } = await run(['users', 'logout', email, '--json'], { folder })
+
+  expect(await codes()).toEqual(['AUTH_REVOKED', 'AUTH_REVOKED', 'alive'])
+  expect(code).toBe(0)
+  expect(JSON.parse(stdout)).toMatchObject({ user_id: adas.user_id, email, is_active: true, ended: 2 })
+  expect((await refresh(adas)).status).toBe(401)
+  expect((await server.request('/api/auth/login', { body: { email, password } })).status).toBe(200)
+  expect(database.events().filter(({ event_type }) => event_type === 'sessions_revoked')).toEqual([
+    expect.objectContaining({ user_id: adas.user_id, ip_address: 'local', user_agent: 'latchkey command line' }),
+  ])
+})
+
+test('latchkey users logout --all ends every session of everyone at a server that runs beside it [ASVS 7.4.5]', async () => {
+  const { folder, server, adas, bobs, codes, refresh, database } = await serverWithSessions()
+
+  const { code, stdout } = await run(['users', 'logout', '--all', '--json'], { folder })
+
+  expect(await codes()).toEqual(['AUTH_REVOKED', 'AUTH_REVOKED', 'AUTH_REVOKED'])
+  expect(code).toBe(0)
+  expect(JSON.parse(stdout)).toEqual({ ended: 3 })
+  expect([(await refresh(adas)).status, (await refresh(bobs)).status]).toEqual([401, 401])
+  expect((await server.request('/api/auth/login', { body: { email, password } })).status).toBe(200)
+  expect(database.events().filter(({ event_type }) => event_type === 'sessions_revoked')).toEqual([
+    expect.objectContaining({ user_id: null, ip_address: 'local' }),
+  ])
+})
+
+test('latchkey users logout says in words how many sessions it ended', async () => {
+  const { folder, ada } = await folderWithAda()
+
+  const one = await run(['users', 'logout', ada.user_id], { folder })
+  const all = await run(['users', '--all', 'logout'], { folder })
+
+  expect(one.stdout).toBe(`Ended 0 sessions of ${email}\n`)
+  expect(all.stdout).toBe('Ended 0 sessions of everyone\n')
 })
 
 test('latchkey users enable lets a user log in again at a server that runs beside it', async () => {

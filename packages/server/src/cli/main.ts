@@ -8,7 +8,7 @@ import { init, newSecret } from './init.ts'
 import { keys } from './keys.ts'
 import { migrateStatus, migrateUp } from './migrate.ts'
 import { serve } from './serve.ts'
-import { users } from './users.ts'
+import { everyone, users } from './users.ts'
 
 const help = `latchkey COMMAND [--json]
 
@@ -22,6 +22,8 @@ const help = `latchkey COMMAND [--json]
   users create EMAIL        make one; the password comes from a prompt or standard input
   users disable EMAIL|ID    disable one, and end its sessions
   users enable EMAIL|ID     enable one again
+  users logout EMAIL|ID     end every session of one
+  users logout --all        end every session of everyone
   keys list                 list the published signing keys
   keys rotate               make a new one; it signs when every verifier has had time to fetch it
 
@@ -103,12 +105,18 @@ async function main(): Promise<number> {
   try {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
-      options: { json: { type: 'boolean' }, help: { type: 'boolean', short: 'h' }, version: { type: 'boolean' } },
+      options: {
+        json: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+        version: { type: 'boolean' },
+        all: { type: 'boolean' },
+      },
     })
     const output: Output = { asJson, print: (text) => process.stdout.write(`${text}\n`) }
     if (values.version) show(output, { version: version() }, version())
     else if (values.help) process.stdout.write(help)
-    else await run(output, positionals)
+    // A word like any other: commands that know it take it, all others refuse it.
+    else await run(output, values.all ? [...positionals, everyone] : positionals)
     return exitCodes.ok
   } catch (error) {
     return explain(error, asJson)

@@ -6,12 +6,18 @@ import { operator } from './operator.ts'
 import { readPassword } from './read-password.ts'
 
 const pageSize = 500
+/** In place of an email: who has an account. */
+export const everyone = '--all'
 
 /** The work of `latchkey users`, on the same database as a server that may run beside it. */
 export async function users(output: Output, [action = '', target, ...rest]: string[]): Promise<void> {
   const run = Object.hasOwn(actions, action) ? actions[action] : undefined
-  if (!run || rest.length > 0 || (action !== 'list' && !target) || (action === 'list' && target)) {
-    throw new UsageError('users list | show EMAIL | create EMAIL | disable EMAIL | enable EMAIL')
+  const needsTarget = action !== 'list'
+  const isMisplaced = target === everyone && action !== 'logout'
+  if (!run || rest.length > 0 || needsTarget !== Boolean(target) || isMisplaced) {
+    throw new UsageError(
+      'users list | show EMAIL | create EMAIL | disable EMAIL | enable EMAIL | logout EMAIL or --all',
+    )
   }
 
   await inMigratedHouse((house) => run(house, output, target ?? ''))
@@ -42,6 +48,17 @@ const actions: Record<string, Action> = {
 
   disable: (house, output, target) => setActive(house, output, { target, isActive: false }),
   enable: (house, output, target) => setActive(house, output, { target, isActive: true }),
+
+  logout: async ({ auth }, output, target) => {
+    if (target === everyone) {
+      const ended = await auth.endEverySession(operator())
+      show(output, { ended }, `Ended ${ended} ${ended === 1 ? 'session' : 'sessions'} of everyone`)
+      return
+    }
+    const ended = await auth.endSessionsOf({ emailOrId: target, origin: operator() })
+    const user = await auth.showUser(target)
+    show(output, { ...toJson(user), ended }, `Ended ${ended} ${ended === 1 ? 'session' : 'sessions'} of ${user.email}`)
+  },
 }
 
 async function setActive(
