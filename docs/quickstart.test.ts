@@ -21,6 +21,9 @@ test('the shell lines of the quickstart do what the text around them says', asyn
   expect(output.match(/"message":"Logged out successfully"/g)).toHaveLength(2)
   expect(output).toContain('"event_type":"refresh"')
   expect(output).toContain('"event_type":"login"')
+  expect(output).toContain('"current":true')
+  expect(output).toContain('"message":"Session ended"')
+  expect(output).toContain('"message":"Password changed"')
   expect(output).toContain('"code":"AUTH_REVOKED"')
   expect(output).toContain('"alg":"ES256"')
   expect(output).toContain('event: revoked')
@@ -35,7 +38,8 @@ test('the quickstart has a curl line for every endpoint of the contract', () => 
     .split('\n')
     .filter((line) => line.includes('curl '))
 
-  const missing = Object.keys(paths).filter((path) => !lines.some((line) => line.includes(`$URL${path}`)))
+  const asInShell = (path: string) => path.replaceAll(/\{(\w+)\}/g, (_, name: string) => `$${name.toUpperCase()}`)
+  const missing = Object.keys(paths).filter((path) => !lines.some((line) => line.includes(`$URL${asInShell(path)}`)))
 
   expect(missing).toEqual([])
 })

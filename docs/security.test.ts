@@ -37,6 +37,47 @@ test('an owner logs in from a known address while a stranger has spent the accou
   expect(tokens.email).toBe(ada.email)
 })
 
+type Attempt = { request: Awaited<ReturnType<typeof testHouse>>['request']; token: string; number: number }
+
+const wrongPassword = 'WrongPass123'
+const guess = { body: { email: ada.email, password: wrongPassword } }
+const change = { current_password: wrongPassword, new_password: 'AnotherGood1' }
+
+test.each<[string, number, (attempt: Attempt) => Promise<{ status: number }>]>([
+  ['5 logins', 5, ({ request }) => request('/api/auth/login', { ...guess, address: '203.0.113.1' })],
+  [
+    '5 signups a minute',
+    5,
+    ({ request, number }) =>
+      request('/api/auth/signup', {
+        body: { email: `user${number}@example.com`, password: ada.password },
+        address: '203.0.113.1',
+      }),
+  ],
+  [
+    'A change of password counts as a login does',
+    5,
+    ({ request, token }) => request('/api/auth/password', { body: change, token, address: '203.0.113.1' }),
+  ],
+  [
+    'for each account 10 login attempts an hour',
+    10,
+    ({ request, number }) => request('/api/auth/login', { ...guess, address: `203.0.113.${number}` }),
+  ],
+])('the limit of SECURITY.md "%s" lets %i attempts pass and no more [ASVS 2.3.2]', async (stated, limit, attempt) => {
+  const { request } = await testHouse({ RATE_LIMIT_LOGIN: '', RATE_LIMIT_SIGNUP: '', RATE_LIMIT_ACCOUNT: '' })
+  const signUp = await request('/api/auth/signup', { body: { email: ada.email, password: ada.password } })
+  const { token } = signUp.json()
+  const statuses: number[] = []
+
+  for (let number = 1; number <= limit + 1; number++) {
+    statuses.push((await attempt({ request, token, number })).status)
+  }
+
+  expect(section('Limits')).toContain(stated)
+  expect(statuses.indexOf(429)).toBe(limit)
+})
+
 test('SECURITY.md lists every way to a session with its checks and strength [ASVS 6.1.3]', () => {
   const ways = tableRows(sectionOf(page, 'Ways to a session'))
 
@@ -381,6 +422,8 @@ test.each([
   'unknown members of a body are ignored',
   'the default password policy asks for classes and 8 characters',
   'limits are counted in memory',
+  "listing and ending one's sessions asks for no password again",
+  'a login does not end the session that the request may carry; a change of password keeps the one that asks',
   'after `BCRYPT_COST` was lowered, accounts with dearer hashes take longer to refuse',
 ])('SECURITY.md names the deviation: %s', (deviation) => {
   const named = firstCells('Deviations')
