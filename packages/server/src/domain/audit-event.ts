@@ -25,6 +25,10 @@ export type EventType =
   | 'user_disabled'
   | 'user_enabled'
   | 'keys_rotated'
+  | 'token_revoked'
+  | 'api_added'
+  | 'api_revoked'
+  | 'api_refused'
 
 /** One line of the audit log: who did what, from where, and whether it was allowed. */
 export type AuditEvent = {
@@ -33,6 +37,8 @@ export type AuditEvent = {
   sessionId: SessionId | undefined
   /** SHA-256 of the email that was tried, where a login or signup failed: tells which tries belong together. */
   identifierDigest?: string | undefined
+  /** Which API did it, or to which it was done, by its name: names are never given again. */
+  apiName?: string | undefined
   type: EventType
   ipAddress: string
   userAgent: string
@@ -49,6 +55,7 @@ export type EventFacts = {
   userId?: UserId | undefined
   sessionId?: SessionId | undefined
   identifierDigest?: string
+  apiName?: string | undefined
   failureReason?: string
 }
 
@@ -61,6 +68,7 @@ export function auditEvent({ id, now, origin }: EventContext, facts: EventFacts)
     userId: facts.userId,
     sessionId: facts.sessionId,
     identifierDigest: facts.identifierDigest,
+    apiName: facts.apiName,
     type: facts.type,
     ipAddress: origin.address,
     userAgent: origin.userAgent,

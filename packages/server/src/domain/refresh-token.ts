@@ -1,4 +1,5 @@
 import type { SessionId } from './session.ts'
+import type { Profile } from './user.ts'
 
 /** A refresh token as it is stored: the digest of what the client holds, never the token. Instants are milliseconds. */
 export type RefreshToken = {
@@ -13,4 +14,11 @@ export type UsedRefreshToken = {
   sessionId: SessionId
   usedAt: number
   successorSealed: string
+}
+
+/** A refresh token whose session lives, and whose it is. It may be used or too old: that is for the reader to look. */
+export type LiveRefreshToken = {
+  token: RefreshToken
+  usedAt: number | undefined
+  profile: Profile
 }

@@ -31,6 +31,7 @@ export type RevocationReason =
   | 'session_revoked'
   | 'sessions_revoked'
   | 'user_disabled'
+  | 'token_revoked'
 
 /** A session that ended before its access tokens did. Kept until they are dead of age. */
 export type Revocation = { sequence: number; sessionId: SessionId; accessExpiresAt: number }

@@ -1,5 +1,6 @@
+import type { ApiCredential, ApiCredentialId } from './api-credential.ts'
 import type { AuditEvent } from './audit-event.ts'
-import type { RefreshToken, UsedRefreshToken } from './refresh-token.ts'
+import type { LiveRefreshToken, RefreshToken, UsedRefreshToken } from './refresh-token.ts'
 import type { Revocation, RevocationReason, Session, SessionId } from './session.ts'
 import type { StoredSigningKey } from './signing-key.ts'
 import type { Profile, User, UserId } from './user.ts'
@@ -15,6 +16,7 @@ export type Store = {
   revocations: RevocationStore
   audit: AuditStore
   signingKeys: SigningKeyStore
+  apiCredentials: ApiCredentialStore
   /**
    * Runs `work` as one transaction: all of it holds, or nothing. Inside, wait for nothing but the given store.
    * A refusal thrown inside undoes everything, the audit line too: decide inside, throw outside.
@@ -77,6 +79,11 @@ export type RefreshTokenStore = {
    */
   use(digest: string, use: { at: number; successorSealed: string }): Promise<SessionId | undefined>
   findUsed(digest: string): Promise<UsedRefreshToken | undefined>
+  /**
+   * A token, used or too old as it may be, whose session lives, in one statement: who brings one that is unknown, and
+   * who brings one of a session that is over, cost the same.
+   */
+  findLive(digest: string, now: number): Promise<LiveRefreshToken | undefined>
 }
 
 export type RevocationStore = {
@@ -100,4 +107,17 @@ export type SigningKeyStore = {
   list(): Promise<StoredSigningKey[]>
   /** Notes that the key may sign tokens that live this long; a shorter life than before changes nothing. */
   recordTokenLife(id: string, seconds: number): Promise<void>
+}
+
+export type ApiCredentialStore = {
+  /** Answers false, and changes nothing, where the name is taken, by a revoked one too. */
+  insert(credential: ApiCredential): Promise<boolean>
+  /** Revoked ones too: it is for the caller to look. */
+  findByDigest(digest: string): Promise<ApiCredential | undefined>
+  findByName(name: string): Promise<ApiCredential | undefined>
+  /** Revoked ones too, in the order of their names. */
+  list(): Promise<ApiCredential[]>
+  recordUse(id: ApiCredentialId, at: number): Promise<void>
+  /** Answers false where it has been revoked before. */
+  revoke(id: ApiCredentialId, at: number): Promise<boolean>
 }

@@ -59,6 +59,7 @@ function toRow(event: AuditEvent): EventRow {
     request_id: event.requestId,
     created_at: event.createdAt,
     count: event.count,
+    api_name: event.apiName ?? null,
   }
 }
 
@@ -76,5 +77,6 @@ function toEvent(row: EventRow): AuditEvent {
     requestId: row.request_id,
     createdAt: row.created_at,
     count: row.count,
+    apiName: row.api_name ?? undefined,
   }
 }

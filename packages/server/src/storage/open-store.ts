@@ -1,5 +1,6 @@
 import { Kysely } from 'kysely'
 import type { Store } from '../domain/store.ts'
+import { apiCredentialStore } from './api-credentials.ts'
 import { auditStore } from './audit.ts'
 import { type Migrations, migrationsOf } from './migrate.ts'
 import { refreshTokenStore } from './refresh-tokens.ts'
@@ -47,6 +48,7 @@ function storeOn(database: Kysely<Schema>): Store {
     revocations: revocationStore(database),
     audit: auditStore(database),
     signingKeys: signingKeyStore(database),
+    apiCredentials: apiCredentialStore(database),
     transaction: (work) => database.transaction().execute((inside) => work(storeOn(inside))),
   }
 }

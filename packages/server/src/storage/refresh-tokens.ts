@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { SessionId } from '../domain/session.ts'
 import type { RefreshTokenStore } from '../domain/store.ts'
+import type { UserId } from '../domain/user.ts'
 import type { Schema } from './schema.ts'
 
 export function refreshTokenStore(database: Kysely<Schema>): RefreshTokenStore {
@@ -50,6 +51,36 @@ export function refreshTokenStore(database: Kysely<Schema>): RefreshTokenStore {
         sessionId: row.session_id as SessionId,
         usedAt: row.used_at,
         successorSealed: row.successor_sealed,
+      }
+    },
+
+    findLive: async (digest, now) => {
+      const row = await database
+        .selectFrom('refresh_tokens')
+        .innerJoin('sessions', 'sessions.id', 'refresh_tokens.session_id')
+        .innerJoin('users', 'users.id', 'sessions.user_id')
+        .selectAll('refresh_tokens')
+        .select(['users.id as user_id', 'users.email', 'users.created_at as user_created_at', 'users.last_login'])
+        .where('refresh_tokens.digest', '=', digest)
+        .where('sessions.revoked_at', 'is', null)
+        .where('sessions.expires_at', '>', now)
+        .where('users.is_active', '=', 1)
+        .executeTakeFirst()
+      if (!row) return undefined
+      return {
+        token: {
+          digest: row.digest,
+          sessionId: row.session_id as SessionId,
+          createdAt: row.created_at,
+          expiresAt: row.expires_at,
+        },
+        usedAt: row.used_at ?? undefined,
+        profile: {
+          id: row.user_id as UserId,
+          email: row.email,
+          createdAt: row.user_created_at,
+          lastLoginAt: row.last_login ?? undefined,
+        },
       }
     },
   }

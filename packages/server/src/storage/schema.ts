@@ -56,6 +56,7 @@ export type Schema = {
     created_at: number
     count: number
     window_key: string | null
+    api_name: string | null
   }
   signing_keys: {
     id: string
@@ -64,5 +65,13 @@ export type Schema = {
     created_at: number
     activates_at: number
     token_seconds: number
+  }
+  api_credentials: {
+    id: string
+    name: string
+    digest: string
+    created_at: number
+    last_used_at: number | null
+    revoked_at: number | null
   }
 }

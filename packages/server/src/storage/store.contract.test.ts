@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { newId } from '../crypto/secrets.ts'
+import type { ApiCredential, ApiCredentialId } from '../domain/api-credential.ts'
 import { type AuditEvent, auditEvent } from '../domain/audit-event.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Session, SessionId } from '../domain/session.ts'
@@ -534,6 +535,131 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
       await expect(inserting).rejects.toThrow()
     })
 
+    test('refreshTokens.findLive() answers a token whose session lives, and whose it is', async () => {
+      const store = await openFresh()
+      const { ada, session, digest } = await seeded(store)
+
+      const found = await store.refreshTokens.findLive(digest, now)
+
+      expect(found).toEqual({
+        token: { digest, sessionId: session.id, createdAt: now, expiresAt: now + 2 * day },
+        usedAt: undefined,
+        profile: { id: ada.id, email: ada.email, createdAt: now, lastLoginAt: undefined },
+      })
+    })
+
+    test('refreshTokens.findLive() answers a token that was used, or is too old by itself, too', async () => {
+      const store = await openFresh()
+      const { digest } = await seeded(store)
+      await store.refreshTokens.use(digest, { at: now + 1, successorSealed: 'sealed' })
+
+      const found = await store.refreshTokens.findLive(digest, now + 3 * day)
+
+      expect(found).toMatchObject({ usedAt: now + 1, token: { expiresAt: now + 2 * day } })
+    })
+
+    test('refreshTokens.findLive() answers undefined to a token that is unknown, or of a session that is ended, too old, or of a disabled user', async () => {
+      const store = await openFresh()
+      const { ada, other, digest } = await seeded(store)
+      const ofEnded = { digest: 'of an ended session', sessionId: other.id, createdAt: now, expiresAt: now + day }
+      await store.refreshTokens.insert(ofEnded)
+      await store.sessions.revoke(other.id, logout)
+
+      const found = [
+        await store.refreshTokens.findLive('unknown', now),
+        await store.refreshTokens.findLive(ofEnded.digest, now),
+        await store.refreshTokens.findLive(digest, now + 30 * day),
+      ]
+      await store.users.setActive(ada.id, false)
+      found.push(await store.refreshTokens.findLive(digest, now))
+
+      expect(found).toEqual([undefined, undefined, undefined, undefined])
+    })
+
+    test('apiCredentials.insert() keeps a credential, found by digest and by name', async () => {
+      const store = await openFresh()
+      const tasks = apiNamed('tasks', { lastUsedAt: now + 1, revokedAt: now + 2 })
+
+      const isInserted = await store.apiCredentials.insert(tasks)
+
+      expect(isInserted).toBe(true)
+      expect(await store.apiCredentials.findByDigest(tasks.digest)).toEqual(tasks)
+      expect(await store.apiCredentials.findByName('tasks')).toEqual(tasks)
+    })
+
+    test('apiCredentials.insert() answers false to a name that is taken, by a revoked one too, and changes nothing', async () => {
+      const store = await openFresh()
+      const tasks = apiNamed('tasks')
+      await store.apiCredentials.insert(tasks)
+      await store.apiCredentials.revoke(tasks.id, now)
+
+      const isInserted = await store.apiCredentials.insert(apiNamed('tasks', { digest: 'another' }))
+
+      expect(isInserted).toBe(false)
+      expect(await store.apiCredentials.list()).toEqual([{ ...tasks, revokedAt: now }])
+    })
+
+    test('apiCredentials.insert() lets one of fifty win who bring the same name at once [ASVS 15.4.2]', async () => {
+      const store = await openFresh()
+      const credentials = Array.from({ length: 50 }, (_, at) => apiNamed('tasks', { digest: `digest ${at}` }))
+
+      const inserted = await Promise.all(credentials.map(store.apiCredentials.insert))
+
+      expect(inserted.filter(Boolean)).toHaveLength(1)
+    })
+
+    test('apiCredentials.findByDigest() and findByName() answer undefined where there is none', async () => {
+      const store = await openFresh()
+      await store.apiCredentials.insert(apiNamed('tasks'))
+
+      const found = [await store.apiCredentials.findByDigest('tasks'), await store.apiCredentials.findByName('task_')]
+
+      expect(found).toEqual([undefined, undefined])
+    })
+
+    test('apiCredentials.list() answers every one in the order of the names', async () => {
+      const store = await openFresh()
+      for (const name of ['tasks', 'mail', 'notes']) await store.apiCredentials.insert(apiNamed(name))
+
+      const listed = await store.apiCredentials.list()
+
+      expect(listed.map(({ name }) => name)).toEqual(['mail', 'notes', 'tasks'])
+    })
+
+    test('apiCredentials.recordUse() notes the time of one alone', async () => {
+      const store = await openFresh()
+      const [tasks, mail] = [apiNamed('tasks'), apiNamed('mail')]
+      for (const api of [tasks, mail]) await store.apiCredentials.insert(api)
+
+      await store.apiCredentials.recordUse(tasks.id, now + 9)
+
+      expect(await store.apiCredentials.list()).toEqual([mail, { ...tasks, lastUsedAt: now + 9 }])
+    })
+
+    test('apiCredentials.revoke() revokes one credential once, and keeps when', async () => {
+      const store = await openFresh()
+      const [tasks, mail] = [apiNamed('tasks'), apiNamed('mail')]
+      for (const api of [tasks, mail]) await store.apiCredentials.insert(api)
+
+      const revoked = [
+        await store.apiCredentials.revoke(tasks.id, now),
+        await store.apiCredentials.revoke(tasks.id, now + 1),
+      ]
+
+      expect(revoked).toEqual([true, false])
+      expect(await store.apiCredentials.list()).toEqual([mail, { ...tasks, revokedAt: now }])
+    })
+
+    test('apiCredentials.revoke() lets one of twenty win at once', async () => {
+      const store = await openFresh()
+      const tasks = apiNamed('tasks')
+      await store.apiCredentials.insert(tasks)
+
+      const revoked = await Promise.all(Array.from({ length: 20 }, () => store.apiCredentials.revoke(tasks.id, now)))
+
+      expect(revoked.filter(Boolean)).toHaveLength(1)
+    })
+
     test('audit.append() keeps every field of an event', async () => {
       const store = await openFresh()
       const { ada, session } = await seeded(store)
@@ -744,6 +870,7 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
         ipAddress: text,
         userAgent: text,
         identifierDigest: text,
+        apiName: text,
         failureReason: text,
         requestId: text,
       }
@@ -751,6 +878,8 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
       await store.audit.tally(text, event)
       const key = { ...keyNamed(text), privateSealed: text }
       await store.signingKeys.insert(key)
+      const api = apiNamed(text, { digest: text })
+      await store.apiCredentials.insert(api)
 
       const found = {
         user: await store.users.findByEmail(text),
@@ -759,6 +888,8 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
         knows: await store.users.knowsNetwork(user.id, text),
         events: await store.audit.listOf(user.id, { afterId: undefined, limit: 10 }),
         keys: await store.signingKeys.list(),
+        live: (await store.refreshTokens.findLive(text, now))?.token.digest,
+        api: [await store.apiCredentials.findByDigest(text), await store.apiCredentials.findByName(text)],
       }
 
       expect(found).toEqual({
@@ -768,6 +899,8 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
         knows: true,
         events: [{ ...event, count: 2 }],
         keys: [key],
+        live: text,
+        api: [api, api],
       })
       expect(await store.users.findById(bob.id)).toEqual(bob)
     })
@@ -839,6 +972,18 @@ function sessionOf(userId: UserId, facts: Partial<Session> = {}): Session {
 function eventOf(userId: UserId | undefined, facts: Partial<Parameters<typeof auditEvent>[1]> = {}): AuditEvent {
   const origin = { address: '192.0.2.1', network: '192.0.2.1', userAgent: 'test', requestId: 'request' }
   return auditEvent({ id: newId(), now, origin }, { type: 'login', userId, ...facts })
+}
+
+function apiNamed(name: string, facts: Partial<ApiCredential> = {}): ApiCredential {
+  return {
+    id: newId() as ApiCredentialId,
+    name,
+    digest: `digest of ${name}`,
+    createdAt: now,
+    lastUsedAt: undefined,
+    revokedAt: undefined,
+    ...facts,
+  }
 }
 
 function keyNamed(id: string, createdAt = now): StoredSigningKey {
