@@ -1,15 +1,19 @@
 import type { Origin } from './domain/origin.ts'
+import { type ApiLogin, authenticateApi } from './flows/authenticate-api.ts'
 import { type ChangePasswordInput, changePassword } from './flows/change-password.ts'
 import type { Deps } from './flows/deps.ts'
 import { endSession } from './flows/end-session.ts'
+import { introspectToken, type TokenStanding } from './flows/introspect-token.ts'
 import { listEvents } from './flows/list-events.ts'
 import { listSessions } from './flows/list-sessions.ts'
 import { type LogInInput, logIn } from './flows/log-in.ts'
 import { type LogOutInput, logOut } from './flows/log-out.ts'
+import { addApi, listApis, revokeApi } from './flows/manage-apis.ts'
 import { createUser, endEverySession, endSessionsOf, listUsers, setUserActive, showUser } from './flows/manage-users.ts'
 import type { TokenPair } from './flows/open-session.ts'
 import { readProfile } from './flows/read-profile.ts'
 import { type RefreshInput, refreshSession } from './flows/refresh-session.ts'
+import { type RevokeTokenInput, revokeToken } from './flows/revoke-token.ts'
 import { type SignUpInput, signUp } from './flows/sign-up.ts'
 import { admitRequest } from './flows/spend-limit.ts'
 
@@ -32,6 +36,11 @@ export function createAuth(deps: Deps) {
     listSessions: (caller: Parameters<typeof listSessions>[1]) => listSessions(deps, caller),
     endSession: (input: Parameters<typeof endSession>[1]) => endSession(deps, input),
 
+    // For APIs
+    authenticateApi: (login: ApiLogin) => authenticateApi(deps, login),
+    introspectToken: (token: string) => introspectToken(deps, token),
+    revokeToken: (input: RevokeTokenInput) => revokeToken(deps, input),
+
     // For operators
     createUser: (input: Parameters<typeof createUser>[1]) => createUser(deps, input),
     setUserActive: (input: Parameters<typeof setUserActive>[1]) => setUserActive(deps, input),
@@ -39,7 +48,10 @@ export function createAuth(deps: Deps) {
     endEverySession: (origin: Origin) => endEverySession(deps, origin),
     showUser: (emailOrId: string) => showUser(deps, emailOrId),
     listUsers: (page: Parameters<typeof listUsers>[1]) => listUsers(deps, page),
+    addApi: (input: Parameters<typeof addApi>[1]) => addApi(deps, input),
+    listApis: () => listApis(deps),
+    revokeApi: (input: Parameters<typeof revokeApi>[1]) => revokeApi(deps, input),
   }
 }
 
-export type { TokenPair }
+export type { TokenPair, TokenStanding }

@@ -35,6 +35,11 @@ test.each([
   [['users', 'fly']],
   [['users', 'constructor', email]],
   [['keys']],
+  [['apis']],
+  [['apis', 'add']],
+  [['apis', 'list', 'x']],
+  [['apis', 'revoke', 'a', 'b']],
+  [['apis', 'constructor', 'tasks']],
   [['secret', '--loud']],
   [['users', 'logout']],
   [['users', 'logout', email, '--all']],
@@ -75,6 +80,7 @@ test('latchkey --help lists every command', async () => {
     'users create',
     'users disable',
     'users logout',
+    'apis add',
     'keys rotate',
   ]) {
     expect(stdout).toContain(`\n  ${command} `)
@@ -427,3 +433,68 @@ test('latchkey keys list prints a line for each published key', async () => {
   expect(code).toBe(0)
   expect(stdout).toMatch(/^[\w-]{43} {2}ES256\n$/)
 })
+
+test('latchkey apis add prints a credential once, and a server that runs beside it takes it at once', async () => {
+  const folder = temporaryFolder()
+  const server = await serve({ folder })
+  const { token } = (await server.request('/api/auth/signup', { body: { email, password } })).json()
+
+  const forScripts = await run(['apis', 'add', 'tasks', '--json'], { folder })
+  const forPeople = await run(['apis', 'add', 'mail'], { folder })
+
+  const { credential, ...api } = JSON.parse(forScripts.stdout)
+  const [printed = ''] = forPeople.stdout.split('\n')
+  const answers = [await introspect(server.url, credential, token), await introspect(server.url, printed, token)]
+  const listed = await run(['apis', 'list', '--json'], { folder })
+  const lines = await run(['apis', 'list'], { folder })
+  expect(api).toEqual({
+    name: 'tasks',
+    created_at: expect.stringMatching(instant),
+    last_used_at: null,
+    revoked_at: null,
+  })
+  expect(answers.map(({ body }) => body.active)).toEqual([true, true])
+  expect(JSON.parse(listed.stdout).apis).toMatchObject([{ name: 'mail' }, { ...api, last_used_at: expect.any(String) }])
+  expect(lines.stdout).toMatch(/^mail {2}active {2}created \S+ {2}last used \S+Z\ntasks {2}active .*\n$/)
+  expect(listed.stdout + lines.stdout + server.stdout()).not.toContain('lka_')
+})
+
+test('latchkey apis revoke makes a credential void at once at a server that runs beside it', async () => {
+  const folder = temporaryFolder()
+  const server = await serve({ folder })
+  const { credential } = JSON.parse((await run(['apis', 'add', 'tasks', '--json'], { folder })).stdout)
+  const before = await introspect(server.url, credential, 'x')
+
+  const first = await run(['apis', 'revoke', 'tasks'], { folder })
+  const after = await introspect(server.url, credential, 'x')
+
+  const second = await run(['apis', 'revoke', 'tasks', '--json'], { folder })
+  expect([before.status, after.status]).toEqual([200, 401])
+  expect(first.stdout).toBe('tasks is now revoked\n')
+  expect(JSON.parse(second.stdout)).toMatchObject({ name: 'tasks', changed: false, revoked_at: expect.any(String) })
+})
+
+test.each([
+  [['apis', 'add', 'Tasks API'], 'Must be 1 to 64 characters'],
+  [['apis', 'add', 'tasks'], 'Name already taken'],
+  [['apis', 'revoke', 'nobody'], 'Not found'],
+])('latchkey %j ends with 3 and says why', async (words, said) => {
+  const { folder, auth, close } = await migratedFolder()
+  await auth.addApi({ name: 'tasks', origin: originAt('local') })
+  await close()
+
+  const { code, stdout, stderr } = await run(words, { folder })
+
+  expect(code).toBe(3)
+  expect(stdout).toBe('')
+  expect(stderr).toContain(said)
+})
+
+async function introspect(url: string, credential: string, token: string) {
+  const answer = await fetch(`${url}/api/auth/introspect`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${credential}` },
+    body: new URLSearchParams({ token }),
+  })
+  return { status: answer.status, body: (await answer.json()) as { active?: boolean } }
+}

@@ -11,6 +11,7 @@ export type EventRow = {
   session_id: string | null
   event_type: string
   ip_address: string
+  api_name: string | null
   user_agent: string
   success: number
   failure_reason: string | null

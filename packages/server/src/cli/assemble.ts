@@ -23,6 +23,7 @@ import { createMetrics } from '../http/metrics.ts'
 import { memoryLimit, unlimited } from '../limits/memory-limit.ts'
 import { openDatabase } from '../storage/open-store.ts'
 import { readBlockList } from './block-list.ts'
+import { readAccessToken } from './read-access-token.ts'
 
 /** The whole house, put together. */
 export type House = ReturnType<typeof assemble>
@@ -55,6 +56,7 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
     loginPerAddress: limitOf('login', config.RATE_LIMIT_LOGIN),
     signupPerAddress: limitOf('signup', config.RATE_LIMIT_SIGNUP),
     loginPerAccount: limitOf('account', config.RATE_LIMIT_ACCOUNT),
+    introspection: limitOf('introspect', config.RATE_LIMIT_INTROSPECT),
     requestPerAddress: limitOf('global', config.RATE_LIMIT_GLOBAL),
   }
   const auth = createAuth({
@@ -73,6 +75,7 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
     log,
     inTurn: takeTurns(),
     currentSigner: async () => (secret ? { secret } : { key: await keys.current() }),
+    readAccessToken: (token) => readAccessToken(verifier, token),
     announceRevocations: revocations.catchUp,
     now,
     newId,

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { ConfigError } from '../config/load-config.ts'
 import { Refusal } from '../domain/refusal.ts'
+import { apis } from './apis.ts'
 import { exitCodes, type Output, show, UsageError } from './command.ts'
 import { init, newSecret } from './init.ts'
 import { keys } from './keys.ts'
@@ -24,6 +25,9 @@ const help = `latchkey COMMAND [--json]
   users enable EMAIL|ID     enable one again
   users logout EMAIL|ID     end every session of one
   users logout --all        end every session of everyone
+  apis list                 list every API that has a credential
+  apis add NAME             make a credential for an API, and print it once
+  apis revoke NAME          make its credential void, at once
   keys list                 list the published signing keys
   keys rotate               make a new one; it signs when every verifier has had time to fetch it
 
@@ -39,6 +43,7 @@ async function run(output: Output, [command, ...rest]: string[]): Promise<void> 
   if (command === 'init' && rest.length === 0) return init(output)
   if (command === 'secret' && rest.length === 0) return printSecret(output)
   if (command === 'users') return users(output, rest)
+  if (command === 'apis') return apis(output, rest)
   if (command === 'keys') return keys(output, rest)
   throw new UsageError(
     command === undefined ? 'a command is missing' : `there is no command "${command}" with these words`,

@@ -22,6 +22,7 @@ test.each([
   ['RATE_LIMIT_SIGNUP', perMinute],
   ['RATE_LIMIT_ACCOUNT', { attempts: 10, windowSeconds: 3_600 }],
   ['RATE_LIMIT_GLOBAL', 'off'],
+  ['RATE_LIMIT_INTROSPECT', { attempts: 6_000, windowSeconds: 60 }],
   ['TRUSTED_PROXIES', []],
   ['REVOCATION_STREAM', 'public'],
   ['CORS_ORIGINS', []],

@@ -233,6 +233,12 @@ export const settings = {
     meaning: 'Requests to any route for each client address, such as `1000/hour`.',
     read: rate,
   }),
+  RATE_LIMIT_INTROSPECT: setting({
+    fallback: '6000/minute',
+    meaning:
+      'Introspections and revocations for each API credential, and refused ones for each client address; `off` to disable.',
+    read: rate,
+  }),
   TRUSTED_PROXIES: setting({
     fallback: '',
     meaning: 'Proxies whose forwarding headers count: addresses or CIDR ranges, separated by commas.',

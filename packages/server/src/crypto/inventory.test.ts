@@ -51,6 +51,18 @@ test('the one cipher is AES-256-GCM: no ECB, and no encryption by RSA [ASVS 11.3
   expect(unwanted.map(({ file }) => file)).toEqual([])
 })
 
+test('no secret, digest, hash or token is compared by an operator: a MAC by timingSafeEqual over equal lengths, the rest is looked up by its digest [ASVS 11.2.4]', () => {
+  const before = /(?:secret|digest|hash|mac|signature|token|credential|pepper)\)* [!=]==(?! undefined\b| ')/i
+  const after = /[!=]== [\w.]*(?:secret|digest|hash|mac|signature|token|credential|pepper)\b(?!\.length)/i
+
+  const comparing = sources.filter(({ text }) => before.test(text) || after.test(text))
+
+  const comparers = sources.filter(({ text }) => text.includes('timingSafeEqual('))
+  expect(comparing.map(({ file }) => file)).toEqual([])
+  expect(comparers.map(({ file }) => file)).toEqual(['verify/src/signature.ts'])
+  expect(comparers[0]?.text).toContain('expected.length === signature.length && timingSafeEqual(expected, signature)')
+})
+
 test('every hash, also under a MAC or in a key, is SHA-256: no MD5 and no SHA-1 [ASVS 11.4.1]', () => {
   const hashes = sources.flatMap(({ text }) => argumentsOf(text, 'createHash|createHmac|hkdfSync'))
 

@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest'
-import { digestOf, isRefreshTokenShaped, newId, newRefreshToken } from './secrets.ts'
+import {
+  digestOf,
+  isApiCredentialShaped,
+  isRefreshTokenShaped,
+  newApiCredential,
+  newId,
+  newRefreshToken,
+} from './secrets.ts'
 
 test('newRefreshToken() writes 256 bits behind a prefix that secret scanners know', () => {
   const token = newRefreshToken()
@@ -49,6 +56,31 @@ test.each([
   'a'.repeat(47),
 ])('isRefreshTokenShaped() is false of %j', (text) => {
   const shaped = isRefreshTokenShaped(text)
+
+  expect(shaped).toBe(false)
+})
+
+test('newApiCredential() writes 256 bits behind a prefix of its own, and never the same', () => {
+  const credentials = Array.from({ length: 1_000 }, newApiCredential)
+
+  expect(new Set(credentials).size).toBe(1_000)
+  expect(credentials.filter(isApiCredentialShaped)).toHaveLength(1_000)
+  expect(credentials.filter(isRefreshTokenShaped)).toEqual([])
+  expect(new Set(credentials.map((text) => Buffer.from(text.slice(4), 'base64url').length))).toEqual(new Set([32]))
+})
+
+test.each([
+  '',
+  'lka_',
+  `lka_${'a'.repeat(42)}`,
+  `lka_${'a'.repeat(44)}`,
+  `lka_${'a'.repeat(42)}=`,
+  `LKA_${'a'.repeat(43)}`,
+  `lkr_${'a'.repeat(43)}`,
+  ` lka_${'a'.repeat(43)}`,
+  `lka_${'a'.repeat(43)}\n`,
+])('isApiCredentialShaped() is false of %j', (text) => {
+  const shaped = isApiCredentialShaped(text)
 
   expect(shaped).toBe(false)
 })

@@ -13,6 +13,16 @@ export function isRefreshTokenShaped(text: string): boolean {
   return /^lkr_[A-Za-z0-9_-]{43}$/.test(text)
 }
 
+/** A new API credential: 256 random bits behind a prefix of its own. */
+export function newApiCredential(): string {
+  return `lka_${randomBytes(tokenBytes).toString('base64url')}`
+}
+
+/** Says whether a text can be an API credential at all, before anything is looked up. */
+export function isApiCredentialShaped(text: string): boolean {
+  return /^lka_[A-Za-z0-9_-]{43}$/.test(text)
+}
+
 /**
  * The form in which a secret of full entropy is stored and looked up: SHA-256, base64url. Not for passwords.
  * Looking up by digest leaves no timing trace of how much of a guess was right.

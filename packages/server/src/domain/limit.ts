@@ -17,6 +17,8 @@ export type Limits = {
   signupPerAddress: Limit
   /** Failed logins of one account, from networks that never signed in to it. */
   loginPerAccount: Limit
+  /** Introspections and revocations: by API credential, and by address where the credential is not good. */
+  introspection: Limit
   /** Any route. */
   requestPerAddress: Limit
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { fileHouse } from '../../test/database-file.ts'
+import type { ApiCredentialId } from '../domain/api-credential.ts'
 import { ada, callerOf, originAt } from '../testing/test-house.ts'
 
 const operator = originAt('local')
@@ -38,6 +39,14 @@ const deeds: [deed: string, type: string, act: (house: Given) => Promise<unknown
     'an end of every session of a user',
     'sessions_revoked',
     ({ auth }) => auth.endSessionsOf({ emailOrId: ada.email, origin }),
+  ],
+  [
+    'a revocation by an API',
+    'token_revoked',
+    ({ auth, pair }) => {
+      const api = { id: crypto.randomUUID() as ApiCredentialId, name: 'tasks' }
+      return auth.revokeToken({ api, token: pair.refreshToken, origin })
+    },
   ],
   ['a disabling', 'user_disabled', ({ auth }) => auth.setUserActive({ emailOrId: ada.email, isActive: false, origin })],
 ]

@@ -1,4 +1,4 @@
-import type { TokenSigner } from '../crypto/access-tokens.ts'
+import type { AccessTokenFacts, TokenSigner } from '../crypto/access-tokens.ts'
 import type { Passwords } from '../crypto/passwords.ts'
 import type { Limits } from '../domain/limit.ts'
 import type { Log } from '../domain/log.ts'
@@ -19,6 +19,11 @@ export type Deps = {
   inTurn: Turns
   /** Signs the tokens that are issued now. */
   currentSigner(): Promise<TokenSigner>
+  /**
+   * What an access token says, where it is one of ours and its time is not over: form, signature, type, claims, issuer,
+   * audience and time are checked. Whether its session stands in the database is for the flow to ask.
+   */
+  readAccessToken(token: string): Promise<AccessTokenFacts | undefined>
   /** Makes the ends of sessions that were just committed known to every verifier in this process, before it answers. */
   announceRevocations(): Promise<void>
   /** Milliseconds since the epoch. */

@@ -20,6 +20,8 @@ const anything: Row[] = [
   { path: '/docs/docs.js', options: {}, status: 200 },
   { path: '/metrics', options: {}, status: 200 },
   { path: '/.well-known/jwks.json', options: {}, status: 200 },
+  { path: '/api/auth/introspect', options: { method: 'POST' }, status: 401 },
+  { path: '/api/auth/revoke', options: { method: 'POST' }, status: 401 },
   { path: '/api/auth/signup', options: { body: credentials }, status: 201 },
   { path: '/api/auth/login', options: { body: '{' }, status: 400 },
   { path: '/api/auth/me', options: {}, status: 401 },
@@ -50,7 +52,7 @@ test.each(anything)(
   },
 )
 
-test.each(anything.filter(({ path }) => path !== '/.well-known/jwks.json'))(
+test.each(anything.filter(({ path }) => !path.startsWith('/.well-known/')))(
   '$path answers $status for no cache and no other site [ASVS 3.5.8, ASVS 14.2.2, ASVS 14.3.2]',
   async ({ path, options }) => {
     const { request } = await testHouse()
@@ -86,6 +88,8 @@ const allowed: [path: string, methods: string[]][] = [
   ['/api/auth/sessions', ['GET', 'HEAD']],
   ['/api/auth/sessions/00000000-0000-4000-8000-000000000000', ['DELETE']],
   ['/api/auth/revocations', ['GET', 'HEAD']],
+  ['/api/auth/introspect', ['POST']],
+  ['/api/auth/revoke', ['POST']],
   ['/.well-known/jwks.json', ['GET', 'HEAD']],
   ['/healthz', ['GET', 'HEAD']],
   ['/readyz', ['GET', 'HEAD']],

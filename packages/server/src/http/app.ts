@@ -18,6 +18,7 @@ import { passwordEndpoints } from './routes/password.ts'
 import { revocationEndpoints } from './routes/revocations.ts'
 import { sessionListEndpoints } from './routes/session-list.ts'
 import { sessionEndpoints } from './routes/sessions.ts'
+import { tokenEndpoints } from './routes/tokens.ts'
 import { wellKnownEndpoints } from './routes/well-known.ts'
 
 /** The whole front of the house as one `fetch` handler. */
@@ -55,6 +56,7 @@ export function endpointsOf({ servesMetrics }: Pick<HttpSettings, 'servesMetrics
     ...accountEndpoints,
     ...passwordEndpoints,
     ...sessionListEndpoints,
+    ...tokenEndpoints,
     ...wellKnownEndpoints,
     ...revocationEndpoints(),
     ...healthEndpoints,

@@ -41,11 +41,19 @@ export function check<Schema extends z.ZodType>(schema: Schema, value: unknown):
 
 function assertJson(c: HttpContext): void {
   const isJson = jsonType.test(c.req.header('content-type') ?? '')
-  if (!isJson || c.req.header('content-encoding') !== undefined) throw new Refusal('UNSUPPORTED_MEDIA_TYPE')
+  if (!isJson || c.req.header('content-encoding') !== undefined) throw unsupported('application/json')
 }
 
-/** A body that breaks off is the client's doing: it is refused like any that is malformed. */
-async function readBytes(c: HttpContext): Promise<Uint8Array> {
+/** Says which type the body must have, and it alone: no coding. */
+export function unsupported(type: string): Refusal {
+  return new Refusal('UNSUPPORTED_MEDIA_TYPE', { details: [{ field: 'content-type', issue: `Must be ${type}` }] })
+}
+
+/**
+ * The body as it came. One that breaks off is the client's doing: it is refused like any that is malformed.
+ * @throws {Refusal} PAYLOAD_TOO_LARGE, VALIDATION_ERROR
+ */
+export async function readBytes(c: HttpContext): Promise<Uint8Array> {
   try {
     return await readAll(c)
   } catch (cause) {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { refusals } from '../domain/refusal.ts'
+import { formSender } from '../testing/api-house.ts'
 import { ada, callerOf, originAt, testHouse } from '../testing/test-house.ts'
 import { routerPath } from './path-pattern.ts'
 
@@ -133,6 +134,11 @@ type Walk = [
   act: (house: House, tokens: Tokens) => ReturnType<House['request']>,
 ]
 
+async function formAsApi({ auth, request }: House, path: string, form: string, headers = {}) {
+  const { credential } = await auth.addApi({ name: 'tasks', origin: originAt('local') })
+  return formSender(request)(path, form, { credential, headers })
+}
+
 const walks: Walk[] = [
   [
     '/api/auth/signup',
@@ -231,6 +237,24 @@ const walks: Walk[] = [
     ({ request }, { token }) => request('/api/auth/sessions/unknown', { method: 'DELETE', token }),
   ],
   ['/.well-known/jwks.json', 'get', 200, ({ request }) => request('/.well-known/jwks.json')],
+  ...['access', 'refresh', 'unknown'].map(
+    (kind): Walk => [
+      '/api/auth/introspect',
+      'post',
+      200,
+      async (house, tokens) => {
+        const { credential } = await house.auth.addApi({ name: 'tasks', origin: originAt('local') })
+        const token = { access: tokens.token, refresh: tokens.refresh_token }[kind] ?? kind
+        return formSender(house.request)('/api/auth/introspect', { token }, { credential })
+      },
+    ],
+  ),
+  ...['/api/auth/introspect', '/api/auth/revoke'].flatMap((path): Walk[] => [
+    [path, 'post', 401, ({ request }) => formSender(request)(path, {})],
+    [path, 'post', 400, (house) => formAsApi(house, path, '')],
+    [path, 'post', 413, (house) => formAsApi(house, path, 'x'.repeat(20_000))],
+    [path, 'post', 415, (house) => formAsApi(house, path, '{}', { 'content-type': 'application/json' })],
+  ]),
   ['/healthz', 'get', 200, ({ request }) => request('/healthz')],
   ['/readyz', 'get', 200, ({ request }) => request('/readyz')],
 ]
@@ -251,7 +275,7 @@ test.each(walks)(
   },
 )
 
-test('every operation of the contract is walked with success by these tests, but for streams and metrics', async () => {
+test('every operation of the contract is walked with success by these tests, but for streams, metrics and what answers nothing', async () => {
   const { contract } = await servedContract()
 
   const walked = new Set(walks.filter(([, , status]) => status < 300).map(([path, method]) => `${method} ${path}`))
@@ -259,6 +283,6 @@ test('every operation of the contract is walked with success by these tests, but
   const documented = Object.entries(contract.paths).flatMap(([path, operations]) =>
     Object.keys(operations).map((method) => `${method} ${path}`),
   )
-  const others = ['get /api/auth/revocations', 'get /metrics']
+  const others = ['get /api/auth/revocations', 'get /metrics', 'post /api/auth/revoke']
   expect([...walked, ...others].toSorted()).toEqual(documented.toSorted())
 })

@@ -24,6 +24,16 @@ export function contractOf(endpoints: readonly Endpoint[], serverUrl: string) {
     name: 'auth-token',
     description: 'Set by signup, login and refresh; `__Host-auth-token` over https.',
   })
+  app.openAPIRegistry.registerComponent('securitySchemes', 'apiBasic', {
+    type: 'http',
+    scheme: 'basic',
+    description: "An API's name, and its credential as the password (`latchkey apis add NAME`).",
+  })
+  app.openAPIRegistry.registerComponent('securitySchemes', 'apiBearer', {
+    type: 'http',
+    scheme: 'bearer',
+    description: "An API's credential alone.",
+  })
   for (const { route } of endpoints) app.openAPIRegistry.registerPath(route)
   return app.getOpenAPI31Document({ openapi: '3.1.0', info, servers: [{ url: serverUrl }] })
 }

@@ -41,7 +41,7 @@ const refusalText: Record<number, string> = {
   404: 'Not found',
   409: 'Email already registered',
   413: 'Request body too large',
-  415: 'Not JSON',
+  415: 'Content type not supported',
   429: 'Too many requests',
   503: 'Service busy or not ready',
 }
@@ -72,9 +72,19 @@ export function success(description: string, schema: z.ZodType) {
   return { description, headers: requestIdHeader, content: { 'application/json': { schema } } }
 }
 
+/** An answer without a body, for its place in the contract. */
+export function done(description: string) {
+  return { description, headers: requestIdHeader }
+}
+
 /** A request body in JSON, for its place in the contract. */
 export function jsonBody(schema: z.ZodType, { required = true } = {}) {
   return { body: { required, content: { 'application/json': { schema } } } }
+}
+
+/** A request body as a form, for its place in the contract. */
+export function formBody(schema: z.ZodType) {
+  return { body: { required: true, content: { 'application/x-www-form-urlencoded': { schema } } } }
 }
 
 /** Answers in JSON, and says in which encoding. */
@@ -82,5 +92,13 @@ export function answerJson(c: HttpContext, body: unknown, status: 200 | 201 = 20
   return c.body(JSON.stringify(body), status, { 'Content-Type': 'application/json; charset=utf-8' })
 }
 
+/** Answers that it is done, and nothing else. */
+export function answerDone(c: HttpContext): Response {
+  return c.body(null, 200)
+}
+
 /** Either of these opens a route. */
 export const signedIn = [{ bearer: [] }, { cookie: [] }]
+
+/** Either of these opens a route for APIs: the credential as the password of its name, or alone. */
+export const asApi = [{ apiBasic: [] }, { apiBearer: [] }]

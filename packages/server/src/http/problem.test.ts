@@ -129,6 +129,14 @@ const rows: Row[] = [
     ({ request }) => request('/api/auth/refresh', { method: 'POST' }),
   ],
   [
+    'an API without a credential',
+    401,
+    'AUTH_API_INVALID',
+    'Invalid API credential',
+    'Basic realm="latchkey", charset="UTF-8", Bearer realm="latchkey"',
+    ({ request }) => request('/api/auth/introspect', { method: 'POST' }),
+  ],
+  [
     'a taken email',
     409,
     'CONFLICT_EMAIL',
@@ -189,7 +197,7 @@ const rows: Row[] = [
     'another content type',
     415,
     'UNSUPPORTED_MEDIA_TYPE',
-    'Content type must be application/json',
+    'Content type not supported',
     null,
     ({ request }) =>
       request('/api/auth/login', { body: 'email=a', headers: { 'content-type': 'application/x-www-form-urlencoded' } }),

@@ -12,8 +12,10 @@ const statusOf = {
   AUTH_INVALID_CLAIMS: 401,
   AUTH_FAILED: 401,
   AUTH_REFRESH_INVALID: 401,
+  AUTH_API_INVALID: 401,
   AUTH_FORBIDDEN: 403,
   CONFLICT_EMAIL: 409,
+  CONFLICT_NAME: 409,
   VALIDATION_PASSWORD: 400,
   VALIDATION_ERROR: 400,
   NOT_FOUND: 404,
@@ -68,8 +70,12 @@ export function refusalOf(thrown: unknown): Refusal {
   return new Refusal('UNAVAILABLE', { cause: thrown, retryAfterSeconds: 1 })
 }
 
+/** What an API may show instead (RFC 7617, RFC 6750). No error is named: nobody learns what was wrong with the last one. */
+const apiChallenge = 'Basic realm="latchkey", charset="UTF-8", Bearer realm="latchkey"'
+
 /** RFC 6750, section 3: a challenge with every 401, and with the 400 of credentials that come twice. */
 function challengeHeader({ code, cause }: Refusal): Record<string, string> {
+  if (code === 'AUTH_API_INVALID') return { 'www-authenticate': apiChallenge }
   const challenge = cause instanceof TokenError ? challengeFor(cause) : undefined
   if (challenge) return { 'www-authenticate': challenge }
   if (code === 'AUTH_REVOKED') return { 'www-authenticate': challengeFor(new TokenError('AUTH_REVOKED')) ?? 'Bearer' }
