@@ -118,6 +118,7 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
       corsOrigins: config.CORS_ORIGINS,
       trustedProxies: config.TRUSTED_PROXIES,
       keySetMaxAgeSeconds,
+      publishesKeys: !secret,
       servesDocs: config.DOCS === 'on',
       servesMetrics: servesMetrics(config),
     },

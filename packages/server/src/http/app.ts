@@ -13,6 +13,7 @@ import { isRefusal, problemOf, refusalOf } from './problem.ts'
 import { assertPlainPath, assertUnambiguous } from './raw-request.ts'
 import { accountEndpoints } from './routes/account.ts'
 import { docsEndpoints } from './routes/docs.ts'
+import { metadataEndpoint, metadataOfPath } from './routes/metadata.ts'
 import { healthEndpoints, metricsEndpoint } from './routes/operations.ts'
 import { passwordEndpoints } from './routes/password.ts'
 import { revocationEndpoints } from './routes/revocations.ts'
@@ -25,7 +26,7 @@ import { wellKnownEndpoints } from './routes/well-known.ts'
 export function createApp(deps: HttpDeps): Hono<HttpEnv> {
   const { settings } = deps
   const documented = endpointsOf(settings)
-  const endpoints = [...documented, ...docsOf(documented, settings)]
+  const endpoints = [...documented, ...metadataOfPath(settings), ...docsOf(documented, settings)]
   const app = new Hono<HttpEnv>()
 
   app.use(observe(deps))
@@ -58,6 +59,7 @@ export function endpointsOf({ servesMetrics }: Pick<HttpSettings, 'servesMetrics
     ...sessionListEndpoints,
     ...tokenEndpoints,
     ...wellKnownEndpoints,
+    metadataEndpoint,
     ...revocationEndpoints(),
     ...healthEndpoints,
     ...(servesMetrics ? [metricsEndpoint] : []),

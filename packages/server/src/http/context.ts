@@ -29,6 +29,8 @@ export type HttpSettings = {
   corsOrigins: readonly string[]
   trustedProxies: readonly string[]
   keySetMaxAgeSeconds: number
+  /** Not in shared-secret mode: its key set is empty. */
+  publishesKeys: boolean
   servesDocs: boolean
   servesMetrics: boolean
 }

@@ -237,6 +237,12 @@ const walks: Walk[] = [
     ({ request }, { token }) => request('/api/auth/sessions/unknown', { method: 'DELETE', token }),
   ],
   ['/.well-known/jwks.json', 'get', 200, ({ request }) => request('/.well-known/jwks.json')],
+  [
+    '/.well-known/oauth-authorization-server',
+    'get',
+    200,
+    ({ request }) => request('/.well-known/oauth-authorization-server'),
+  ],
   ...['access', 'refresh', 'unknown'].map(
     (kind): Walk => [
       '/api/auth/introspect',

@@ -1,7 +1,7 @@
 import type { RouteConfig } from '@hono/zod-openapi'
 import { z } from '@hono/zod-openapi'
 import { type RefusalCode, refusals } from '../domain/refusal.ts'
-import type { HttpContext, HttpDeps } from './context.ts'
+import type { HttpContext, HttpDeps, HttpSettings } from './context.ts'
 
 /** One method of one path: its line in the contract, and what answers it. */
 export type Endpoint = {
@@ -90,6 +90,14 @@ export function formBody(schema: z.ZodType) {
 /** Answers in JSON, and says in which encoding. */
 export function answerJson(c: HttpContext, body: unknown, status: 200 | 201 = 200): Response {
   return c.body(JSON.stringify(body), status, { 'Content-Type': 'application/json; charset=utf-8' })
+}
+
+/** Answers in JSON what everyone may read, from every page, and keep for as long as verifiers may keep keys. */
+export function answerPublicly(c: HttpContext, body: unknown, { keySetMaxAgeSeconds }: HttpSettings): Response {
+  c.header('Cache-Control', `public, max-age=${keySetMaxAgeSeconds}`)
+  c.header('Cross-Origin-Resource-Policy', 'cross-origin')
+  c.header('Access-Control-Allow-Origin', '*')
+  return answerJson(c, body)
 }
 
 /** Answers that it is done, and nothing else. */

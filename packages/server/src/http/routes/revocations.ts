@@ -3,6 +3,7 @@ import type { Revocation } from '../../domain/session.ts'
 import type { HttpContext, HttpDeps } from '../context.ts'
 import { type Endpoint, failures } from '../endpoint.ts'
 
+export const revocationStreamPath = '/api/auth/revocations'
 const heartbeatMilliseconds = 2000
 const endsPerMessage = 500
 /** Each stream holds a socket and a few kilobytes. */
@@ -33,7 +34,7 @@ export function revocationEndpoints(): Endpoint[] {
     {
       route: {
         method: 'get',
-        path: '/api/auth/revocations',
+        path: revocationStreamPath,
         operationId: 'followRevocations',
         summary: 'Follow the ends of sessions, as server-sent events',
         description:

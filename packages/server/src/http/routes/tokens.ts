@@ -55,8 +55,8 @@ function toAnswer(
   }
 }
 
-const introspectionPath = '/api/auth/introspect'
-const revocationPath = '/api/auth/revoke'
+export const introspectionPath = '/api/auth/introspect'
+export const revocationPath = '/api/auth/revoke'
 
 export const tokenEndpoints: Endpoint[] = [
   {

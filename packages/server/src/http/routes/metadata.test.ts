@@ -1,0 +1,146 @@
+import { parseStrictJson } from '@latchkey/verify/strict-json'
+import { expect, test } from 'vitest'
+import { apiHouse } from '../../testing/api-house.ts'
+import { testHouse } from '../../testing/test-house.ts'
+
+const path = '/.well-known/oauth-authorization-server'
+
+test('GET /.well-known/oauth-authorization-server says where everything is [RFC9700-2.6a, RFC9068-4g]', async () => {
+  const { request } = await testHouse({ PUBLIC_URL: 'https://auth.example.com' })
+
+  const answer = await request(path)
+
+  expect(answer.status).toBe(200)
+  expect(answer.headers.get('content-type')).toBe('application/json; charset=utf-8')
+  expect(answer.json()).toStrictEqual({
+    issuer: 'https://auth.example.com',
+    jwks_uri: 'https://auth.example.com/.well-known/jwks.json',
+    introspection_endpoint: 'https://auth.example.com/api/auth/introspect',
+    introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'Bearer'],
+    revocation_endpoint: 'https://auth.example.com/api/auth/revoke',
+    revocation_endpoint_auth_methods_supported: ['client_secret_basic'],
+    response_types_supported: [],
+    grant_types_supported: [],
+    service_documentation: 'https://auth.example.com/docs',
+    latchkey_revocation_stream: 'https://auth.example.com/api/auth/revocations',
+  })
+})
+
+test('the metadata leaves out what there is not: keys in shared-secret mode, and docs that are off', async () => {
+  const { request } = await testHouse({ JWT_SECRET: 'a shared secret of more than 32 bytes', DOCS: 'off' })
+
+  const metadata = (await request(path)).json()
+
+  expect(Object.keys(metadata)).not.toContain('jwks_uri')
+  expect(Object.keys(metadata)).not.toContain('service_documentation')
+  expect(Object.values(metadata)).not.toContain(null)
+})
+
+test('every address that the metadata names answers, and each way to authenticate is one', async () => {
+  const { request, send, credential, tokens } = await apiHouse()
+  const metadata = (await request(path)).json()
+  const pathOf = (url: string) => new URL(url).pathname
+
+  const keys = await request(pathOf(metadata.jwks_uri))
+  const docs = await request(pathOf(metadata.service_documentation))
+  const stream = await request(pathOf(metadata.latchkey_revocation_stream), { method: 'HEAD' })
+  const introspected = await send(
+    pathOf(metadata.introspection_endpoint),
+    { token: tokens.accessToken },
+    { credential },
+  )
+  const revoked = await send(pathOf(metadata.revocation_endpoint), { token: tokens.accessToken }, { credential })
+
+  expect([keys, docs, stream, introspected, revoked].map(({ status }) => status)).toEqual([200, 200, 200, 200, 200])
+})
+
+test('the issuer of the metadata is the issuer of the tokens, letter for letter [RFC9068-4g]', async () => {
+  const { request, tokens } = await apiHouse({ PUBLIC_URL: 'https://Example.com:8443/Auth' })
+
+  const { issuer } = (await request(path)).json()
+
+  const claims = JSON.parse(Buffer.from(tokens.accessToken.split('.')[1] ?? '', 'base64url').toString())
+  expect(issuer).toBe('https://Example.com:8443/Auth')
+  expect(claims.iss).toBe(issuer)
+})
+
+test.each<Record<string, string>>([
+  { host: 'evil.example' },
+  { 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https' },
+  { forwarded: 'host=evil.example;proto=https' },
+])('no header of a request changes an address of the metadata: %j', async (headers) => {
+  const { app, request } = await testHouse({ TRUSTED_PROXIES: '192.0.2.1' })
+  const usual = await request(path)
+
+  const target = new Request(`http://${headers['host'] ?? 'localhost'}${path}`, { headers })
+  const answer = await app.fetch(target, { remoteAddress: '192.0.2.1' })
+
+  expect(await answer.text()).toBe(usual.text)
+})
+
+test.each([
+  ['https://example.com/auth', `${path}/auth`],
+  ['https://example.com/a/b', `${path}/a/b`],
+])('the metadata of %s is also at %s [RFC8414-3]', async (issuer, itsPath) => {
+  const { request, handles } = await testHouse({ PUBLIC_URL: issuer })
+
+  const answers = [await request(itsPath), await request(path)]
+
+  expect(answers.map(({ status }) => status)).toEqual([200, 200])
+  expect(answers.map(({ text }) => JSON.parse(text).issuer)).toEqual([issuer, issuer])
+  expect(answers[0]?.json().introspection_endpoint).toBe(`${issuer}/api/auth/introspect`)
+  expect(handles(itsPath)).toBe(true)
+})
+
+test.each([`${path}/`, `${path}/auth/`, `${path}/other`, '/auth/.well-known/oauth-authorization-server'])(
+  'the metadata of an issuer with a path is not at %s',
+  async (elsewhere) => {
+    const { request } = await testHouse({ PUBLIC_URL: 'https://example.com/auth' })
+
+    const { status } = await request(elsewhere)
+
+    expect(status).toBe(404)
+  },
+)
+
+test.each(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])(
+  'the metadata answers GET, and %s with 405 [RFC8414-3.1]',
+  async (method) => {
+    const { request } = await testHouse({ PUBLIC_URL: 'https://example.com/auth' })
+
+    const answers = [await request(path, { method }), await request(`${path}/auth`, { method })]
+
+    for (const { status, headers } of answers) {
+      expect(status).toBe(405)
+      expect(headers.get('allow')).toBe('GET, HEAD')
+    }
+  },
+)
+
+test.each(['/.well-known/jwks.json', path])('%s may be read by any page and kept for five minutes', async (file) => {
+  const { request } = await testHouse({ CORS_ORIGINS: 'https://app.example.com' })
+
+  const { headers } = await request(file, { headers: { origin: 'https://another.example' } })
+
+  expect(headers.get('access-control-allow-origin')).toBe('*')
+  expect(headers.get('access-control-allow-credentials')).toBeNull()
+  expect(headers.get('cross-origin-resource-policy')).toBe('cross-origin')
+  expect(headers.get('cache-control')).toBe('public, max-age=300')
+})
+
+test('the key set is an object with an array of keys, and no member comes twice [RFC7517-5a]', async () => {
+  const { request, keys } = await apiHouse()
+  await keys.rotate({ address: 'local', network: 'local', userAgent: '', requestId: crypto.randomUUID() })
+
+  const { text } = await request('/.well-known/jwks.json')
+
+  const set = parseStrictJson(Buffer.from(text)) as { keys: object[] }
+  expect(Object.keys(set)).toEqual(['keys'])
+  expect(set.keys).toHaveLength(2)
+})
+
+test('parseStrictJson(), by which the key set was read, refuses a member that comes twice', () => {
+  const reading = () => parseStrictJson(Buffer.from('{"keys":[],"keys":[]}'))
+
+  expect(reading).toThrow()
+})
