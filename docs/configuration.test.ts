@@ -86,6 +86,7 @@ test('docs/configuration.md gives the limits for each client, each account and o
     ['login', 'RATE_LIMIT_LOGIN'],
     ['signup', 'RATE_LIMIT_SIGNUP'],
     ['account', 'RATE_LIMIT_ACCOUNT'],
+    ['introspect', 'RATE_LIMIT_INTROSPECT'],
     ['global', 'RATE_LIMIT_GLOBAL'],
   ])
   expect(flat(section)).toContain('no limit for each signed-in user and none over all clients but these')

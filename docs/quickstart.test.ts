@@ -13,10 +13,10 @@ const programs = codeBlocks(quickstart, 'ts')
 const programWith = (text: string) => programs.find((code) => code.includes(text)) ?? ''
 
 test('the shell lines of the quickstart do what the text around them says', async () => {
-  const { url } = await startServer()
+  const { url, environment } = await startServer()
   const lines = codeBlocks(quickstart, 'sh').join('\n').replaceAll('http://localhost:8000', url)
 
-  const output = await runShell(lines)
+  const output = await runShell(lines, environment)
 
   expect(output.match(/"message":"Logged out successfully"/g)).toHaveLength(2)
   expect(output).toContain('"event_type":"refresh"')
@@ -27,6 +27,8 @@ test('the shell lines of the quickstart do what the text around them says', asyn
   expect(output).toContain('"code":"AUTH_REVOKED"')
   expect(output).toContain('"alg":"ES256"')
   expect(output).toContain('event: revoked')
+  expect(output).toContain(`"introspection_endpoint":"${url}/api/auth/introspect"`)
+  expect(output).toMatch(/\{"active":true,.*"token_type":"Bearer"\}\n200\n\{"active":false\}\n/)
   expect(output).toContain('latchkey_password_hashes_pending 0')
   expect(output).toContain('"openapi":"3.1.0"')
 })

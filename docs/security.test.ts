@@ -323,6 +323,7 @@ test('SECURITY.md lists every secret with its rotation [ASVS 13.1.4]', () => {
     'master key',
     'private signing keys',
     'PASSWORD_PEPPER',
+    'API credentials',
     'database file',
   ])
   expect(secrets.filter(([, , rotation = '']) => rotation === '')).toEqual([])
@@ -405,6 +406,16 @@ test('SECURITY.md says that an access token does not prove that the user is pres
   expect(section('Sessions')).toContain('What an access token does not prove. That the user is present')
 })
 
+test('SECURITY.md says how long an API that keeps answers of introspection honours a revoked token [RFC7662-4c]', () => {
+  const sessions = section('Sessions')
+
+  expect(sessions).toContain('Answers are `no-store`; keep none')
+  expect(sessions).toContain('honours a revoked token for as long as it keeps an answer')
+  expect(sessions).toContain(
+    'no more than 30 seconds, which is what the verifier allows itself, and never beyond `exp`',
+  )
+})
+
 test('SECURITY.md tells clients how to handle access tokens', () => {
   const browsers = section('Browsers')
 
@@ -424,6 +435,9 @@ test.each([
   'limits are counted in memory',
   "listing and ending one's sessions asks for no password again",
   'a login does not end the session that the request may carry; a change of password keeps the one that asks',
+  'any API with a credential can revoke any token that it holds',
+  'errors of introspection and revocation have the one error shape',
+  'the metadata has no `token_endpoint`',
   'after `BCRYPT_COST` was lowered, accounts with dearer hashes take longer to refuse',
 ])('SECURITY.md names the deviation: %s', (deviation) => {
   const named = firstCells('Deviations')

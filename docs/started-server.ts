@@ -8,16 +8,22 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { root } from './markdown.ts'
 
-/** Starts the server as its users do, on a free port and an empty database. Ends with the test. */
-export async function startServer(settings: Record<string, string> = {}): Promise<{ url: string }> {
+type StartedServer = { url: string; environment: Record<string, string> }
+
+/**
+ * Starts the server as its users do, on a free port and an empty database. Ends with the test. Commands that are run
+ * with `environment` work on the same database.
+ */
+export async function startServer(settings: Record<string, string> = {}): Promise<StartedServer> {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-docs-'))
   const port = await freePort()
+  const environment = { PORT: String(port), DATABASE_URL: `sqlite:${folder}/latchkey.db`, ...settings }
   const child = spawn(
     process.execPath,
     [join(root, 'run.mjs'), join(root, 'packages/server/src/cli/main.ts'), 'serve'],
     {
       cwd: folder,
-      env: { PATH: process.env['PATH'], PORT: String(port), DATABASE_URL: `sqlite:${folder}/latchkey.db`, ...settings },
+      env: { PATH: process.env['PATH'], ...environment },
       stdio: ['ignore', 'ignore', 'pipe'],
     },
   )
@@ -26,7 +32,7 @@ export async function startServer(settings: Record<string, string> = {}): Promis
     rmSync(folder, { recursive: true })
   })
   await saidListening(child)
-  return { url: `http://localhost:${port}` }
+  return { url: `http://localhost:${port}`, environment }
 }
 
 /** Starts a program given as TypeScript, as a page shows it, and answers when its port is open. */
@@ -49,8 +55,12 @@ export async function startProgram(code: string, port: number): Promise<void> {
 }
 
 /** Runs shell lines as a person would paste them. Answers what they printed. */
-export async function runShell(lines: string): Promise<string> {
-  const child = spawn('bash', ['-eu', '-o', 'pipefail', '-c', lines], { stdio: ['ignore', 'pipe', 'inherit'] })
+export async function runShell(lines: string, environment: Record<string, string> = {}): Promise<string> {
+  const child = spawn('bash', ['-eu', '-o', 'pipefail', '-c', lines], {
+    cwd: root,
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   let output = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text
