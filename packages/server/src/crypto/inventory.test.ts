@@ -55,7 +55,12 @@ test('no secret, digest, hash or token is compared by an operator: a MAC by timi
   const before = /(?:secret|digest|hash|mac|signature|token|credential|pepper)\)* [!=]==(?! undefined\b| ')/i
   const after = /[!=]== [\w.]*(?:secret|digest|hash|mac|signature|token|credential|pepper)\b(?!\.length)/i
 
-  const comparing = sources.filter(({ text }) => before.test(text) || after.test(text))
+  // Two stored hashes, of which no caller can choose one: whether the row was replaced meanwhile.
+  const amongStored = 'current.passwordHash !== user.passwordHash'
+
+  const comparing = sources
+    .map(({ file, text }) => ({ file, text: text.replace(amongStored, '') }))
+    .filter(({ text }) => before.test(text) || after.test(text))
 
   const comparers = sources.filter(({ text }) => text.includes('timingSafeEqual('))
   expect(comparing.map(({ file }) => file)).toEqual([])
