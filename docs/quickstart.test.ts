@@ -26,6 +26,7 @@ test('the shell lines of the quickstart do what the text around them says', asyn
   expect(output).toContain('"message":"Password changed"')
   expect(output).toContain('"code":"AUTH_REVOKED"')
   expect(output).toContain('"alg":"ES256"')
+  expect(output).toContain('200 application/statuslist+jwt')
   expect(output).toContain('event: revoked')
   expect(output).toContain(`"introspection_endpoint":"${url}/api/auth/introspect"`)
   expect(output).toMatch(/\{"active":true,.*"token_type":"Bearer"\}\n200\n\{"active":false\}\n/)
@@ -40,7 +41,8 @@ test('the quickstart has a curl line for every endpoint of the contract', () => 
     .split('\n')
     .filter((line) => line.includes('curl '))
 
-  const asInShell = (path: string) => path.replaceAll(/\{(\w+)\}/g, (_, name: string) => `$${name.toUpperCase()}`)
+  const asInShell = (path: string) =>
+    path.replace('{list}', '0').replaceAll(/\{(\w+)\}/g, (_, name: string) => `$${name.toUpperCase()}`)
   const missing = Object.keys(paths).filter((path) => !lines.some((line) => line.includes(`$URL${asInShell(path)}`)))
 
   expect(missing).toEqual([])

@@ -43,6 +43,7 @@ test('every JSON answer is written by JSON.stringify, in the few files that writ
     'server/http/routes/docs.ts',
     'server/http/routes/operations.ts',
     'server/http/routes/revocations.ts',
+    'server/http/routes/status-lists.ts',
     'verify/hono.ts',
   ])
   expect(filesWith(/\bc\.(json|html)\(/)).toEqual([])

@@ -20,6 +20,8 @@ export interface AccessClaims {
   /** The session: revocation goes by it. */
   readonly sid: string
   readonly aud?: string | readonly string[]
+  /** Which bit of which list tells whether the session was revoked. */
+  readonly status?: unknown
   readonly [name: string]: unknown
 }
 
@@ -64,6 +66,15 @@ export function checkClaims(claims: Claims, rules: ClaimRules, nowSeconds: numbe
 
   const user = rules.profile === 'rfc9068' ? { user_id: claims['sub'] } : {}
   return freezeDeeply({ ...claims, ...user }) as AccessClaims
+}
+
+/** Between which instants, in Unix milliseconds, claims that have passed go on to pass. */
+export function validityOf(
+  { exp, iat, nbf }: AccessClaims,
+  { clockToleranceSeconds }: ClaimRules,
+): { from: number; until: number } {
+  const start = typeof nbf === 'number' ? Math.max(iat, nbf) : iat
+  return { from: (start - maxIssuerLeadSeconds) * 1_000, until: (exp + clockToleranceSeconds) * 1_000 }
 }
 
 /** @throws {TokenError} AUTH_INVALID_CLAIMS */

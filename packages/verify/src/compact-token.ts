@@ -12,6 +12,11 @@ export interface CompactToken {
   readonly signature: Buffer
 }
 
+interface Kind {
+  readonly types: readonly unknown[]
+  readonly maxCharacters: number
+}
+
 /** Node refuses more than 16 KiB of headers altogether; a token that leaves no room for others is none of ours. */
 const maxCharacters = 8_192
 
@@ -19,7 +24,7 @@ const maxCharacters = 8_192
 const keyIdPattern = /^[A-Za-z0-9._~:@+/=-]{1,128}$/
 
 /** Both spellings of RFC 9068 4; compared by case, so that one kind of token has two names and no more. */
-const accessTokenTypes: readonly unknown[] = ['at+jwt', 'application/at+jwt']
+const accessTokens: Kind = { types: ['at+jwt', 'application/at+jwt'], maxCharacters }
 
 /**
  * Header parameters that change how a token is to be read: extensions, unencoded or compressed or nested content.
@@ -28,21 +33,21 @@ const accessTokenTypes: readonly unknown[] = ['at+jwt', 'application/at+jwt']
 const refusedParameters = ['crit', 'b64', 'zip', 'cty']
 
 /**
- * Takes an access token in JWS compact form apart and checks its header (RFC 7515 5.2 steps 1 to 6, RFC 9068 4).
+ * Takes a token, by default an access token, in JWS compact form apart and checks its header (RFC 7515 5.2 steps 1 to 6, RFC 9068 4).
  *
  * `jwk`, `jku`, `x5u` and `x5c` are not looked at: a token does not bring its own key.
  * Does NOT check the signature, nor whether the algorithm is allowed, nor read the payload.
  *
  * @throws {TokenError} AUTH_INVALID
  */
-export function readCompactToken(token: string): CompactToken {
-  if (typeof token !== 'string' || token.length > maxCharacters) throw new TokenError('AUTH_INVALID')
+export function readCompactToken(token: string, kind: Kind = accessTokens): CompactToken {
+  if (typeof token !== 'string' || token.length > kind.maxCharacters) throw new TokenError('AUTH_INVALID')
   const [protectedHeader, claims, mac, ...more] = token.split('.', 4)
   if (protectedHeader === undefined || claims === undefined || mac === undefined || more.length > 0) {
     throw new TokenError('AUTH_INVALID')
   }
 
-  const header = readHeader(decode(protectedHeader))
+  const header = readHeader(decode(protectedHeader), kind)
   return {
     ...header,
     signedText: `${protectedHeader}.${claims}`,
@@ -76,12 +81,12 @@ function decode(part: string): Buffer {
   return bytes
 }
 
-function readHeader(bytes: Buffer): { algorithm: string; keyId: string | undefined } {
+function readHeader(bytes: Buffer, { types }: Kind): { algorithm: string; keyId: string | undefined } {
   const header = readJsonObject(bytes)
   const { alg, kid, typ } = header
   const isPlain = refusedParameters.every((name) => !Object.hasOwn(header, name))
   const namesKeyWell = kid === undefined || (typeof kid === 'string' && keyIdPattern.test(kid))
-  if (typeof alg !== 'string' || !accessTokenTypes.includes(typ) || !isPlain || !namesKeyWell) {
+  if (typeof alg !== 'string' || !types.includes(typ) || !isPlain || !namesKeyWell) {
     throw new TokenError('AUTH_INVALID')
   }
   return { algorithm: alg, keyId: kid }

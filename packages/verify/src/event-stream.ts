@@ -4,13 +4,22 @@ import { eventStreamParser, type StreamEvent } from './event-stream-parser.ts'
 
 interface Options {
   url: string
-  /** Takes an event; when it throws, the connection is dropped and the event asked for again. */
-  onEvent: (event: StreamEvent) => void
+  /** What to go on after at first: the `Last-Event-ID` of the first connection. */
+  cursor?: string
+  /**
+   * Takes an event, and when its connection was asked for; when it throws, the connection is dropped and the event asked
+   * for again.
+   */
+  onEvent: (event: StreamEvent, askedAt: number) => void
+  /** A clock in milliseconds that is never set back. */
+  elapsed?: () => number
   /** How long a connection may say nothing before it counts as dead. */
   silenceMilliseconds?: number
 }
 
 export interface EventStream {
+  /** The id of the newest event that was taken. */
+  cursor(): string
   /** What ended the last connection; undefined while events come in. */
   problem(): string | undefined
   close(): void
@@ -28,27 +37,37 @@ const cursorPattern = /^[\x21-\x7e]{1,256}$/
  *
  * It never keeps the process alive. Redirects are not followed; nothing but 200 with `text/event-stream` is read.
  */
-export function followEventStream({ url, onEvent, silenceMilliseconds = 10_000 }: Options): EventStream {
-  let cursor = ''
+export function followEventStream({
+  url,
+  cursor: firstCursor = '',
+  onEvent,
+  elapsed = () => performance.now(),
+  silenceMilliseconds = 10_000,
+}: Options): EventStream {
+  let cursor = firstCursor
   let failures = 0
   let problem: string | undefined = 'not connected yet'
   let isClosed = false
   let end = connect()
 
-  function take(event: StreamEvent): void {
+  function take(event: StreamEvent, askedAt: number): void {
     if (event.id !== '' && !cursorPattern.test(event.id)) throw new Error('Cannot follow the stream: odd event id')
-    onEvent(event)
+    onEvent(event, askedAt)
+    if (isClosed) return
     if (event.id !== '') cursor = event.id
     failures = 0
     problem = undefined
   }
 
   function connect(): () => void {
+    const askedAt = elapsed()
     return openStream({
       url,
       cursor,
       silenceMilliseconds,
-      read: eventStreamParser(take),
+      read: eventStreamParser((event) => {
+        if (!isClosed) take(event, askedAt)
+      }),
       onEnd: (reason) => {
         problem = reason
         if (isClosed) return
@@ -63,6 +82,7 @@ export function followEventStream({ url, onEvent, silenceMilliseconds = 10_000 }
   }
 
   return {
+    cursor: () => cursor,
     problem: () => problem,
     close() {
       isClosed = true
@@ -72,9 +92,14 @@ export function followEventStream({ url, onEvent, silenceMilliseconds = 10_000 }
 }
 
 /** Doubles with each failure; half of it is random, so that a thousand verifiers do not come back at once. */
-function backOff(failures: number): number {
+export function backOff(failures: number): number {
   const ceiling = Math.min(firstBackOffMilliseconds * 2 ** failures, longestBackOffMilliseconds)
-  return ceiling * (0.5 + Math.random() / 2)
+  return jittered(ceiling)
+}
+
+/** Between half of it and all of it. */
+export function jittered(milliseconds: number): number {
+  return milliseconds * (0.5 + Math.random() / 2)
 }
 
 interface Connection {

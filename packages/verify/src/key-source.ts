@@ -6,6 +6,8 @@ import { TokenError } from './token-error.ts'
 export interface KeySource {
   /** The keys to use now. @throws {TokenError} VERIFIER_UNAVAILABLE, when none could be had yet */
   get(): KeyRing | Promise<KeyRing>
+  /** The keys at hand, if they can be used without asking. */
+  atHand(): KeyRing | undefined
   /** Keys newer than these, for a token whose key is not among them; undefined when there are none. */
   getNewer(seen: KeyRing): Promise<KeyRing | undefined>
   /** How many keys are at hand; undefined before the first were had. */
@@ -36,7 +38,7 @@ const maxAgeWithoutAnswerMilliseconds = 24 * 60 * 60 * 1_000
 
 /** Keys that never change. */
 export function fixedKeys(ring: KeyRing): KeySource {
-  return { get: () => ring, getNewer: async () => undefined, count: () => ring.size }
+  return { get: () => ring, atHand: () => ring, getNewer: async () => undefined, count: () => ring.size }
 }
 
 /**
@@ -47,6 +49,7 @@ export function fixedKeys(ring: KeyRing): KeySource {
  */
 export function loadedKeys({ load, allowed, elapsed = () => performance.now() }: Options): KeySource {
   let ring: KeyRing | undefined
+  let ringText = ''
   let loadedAt = 0
   let maxAgeMilliseconds = 0
   let failedAt = Number.NEGATIVE_INFINITY
@@ -57,7 +60,10 @@ export function loadedKeys({ load, allowed, elapsed = () => performance.now() }:
   async function loadNow(): Promise<void> {
     try {
       const loaded = await load()
-      ring = readLoaded(loaded.set, allowed)
+      // The same keys stay the same ring: what was verified by them need not be verified again.
+      const text = JSON.stringify(loaded.set)
+      if (!ring || text !== ringText) ring = readLoaded(loaded.set, allowed)
+      ringText = text
       loadedAt = elapsed()
       maxAgeMilliseconds = loaded.maxAgeSeconds * 1_000
       hasFailed = false
@@ -97,6 +103,14 @@ export function loadedKeys({ load, allowed, elapsed = () => performance.now() }:
       const age = elapsed() - loadedAt
       if (!ring || age >= maxAgeWithoutAnswerMilliseconds) return getFirst()
       return age < maxAgeMilliseconds ? ring : getAgain(ring)
+    },
+
+    atHand() {
+      const age = elapsed() - loadedAt
+      if (age < maxAgeMilliseconds) return ring
+      if (!ring || !hasFailed || age >= maxAgeWithoutAnswerMilliseconds) return undefined
+      if (mayRetry()) refresh().catch(keepOld)
+      return ring
     },
 
     async getNewer(seen) {

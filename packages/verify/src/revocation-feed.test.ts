@@ -1,11 +1,13 @@
 import { afterEach, expect, test, vi } from 'vitest'
+import { algorithms, readKeySet } from './keys.ts'
 import { followRevocations, type RevocationFeed } from './revocation-feed.ts'
-import { currentEvent, revokedEvent, testIssuer } from './testing/issuer.ts'
+import { currentEvent, listTokenOf, resetEvent, revokedEvent, testIssuer } from './testing/issuer.ts'
 import { deadAddress, serve } from './testing/server.ts'
-import { startOfTime } from './testing/tokens.ts'
+import { es256Key, startOfTime } from './testing/tokens.ts'
+import { TokenError } from './token-error.ts'
 
-const [one, two] = ['5b1f6f0e-8f0a-4d3c-9a55-0c7d2c1e4f01', '5b1f6f0e-8f0a-4d3c-9a55-0c7d2c1e4f02']
-const exp = startOfTime + 3_600
+const listKey = es256Key('lists')
+const ring = readKeySet({ keys: [listKey.jwk] }, algorithms)
 const endings: (() => unknown)[] = []
 
 afterEach(async () => {
@@ -15,165 +17,287 @@ afterEach(async () => {
 interface Changes {
   silenceMilliseconds?: number
   patienceMilliseconds?: number
+  maxStalenessSeconds?: number
+  onStale?: 'reject' | 'accept'
 }
 
-/** A feed of the issuer with a clock for staleness that is moved by hand. */
-function testFeed(issuer: string, changes: Changes = {}): { feed: RevocationFeed; clock: { milliseconds: number } } {
-  const clock = { milliseconds: 0 }
+/** A feed of the issuer with clocks that are moved by hand. */
+function testFeed(issuer: string, changes: Changes = {}) {
+  const clock = { milliseconds: 0, wall: startOfTime * 1_000 }
   const feed = followRevocations({
     issuer,
+    findKey: async ({ algorithm, keyId }) => {
+      const key = ring.find(algorithm, keyId)
+      if (!key) throw new TokenError('AUTH_INVALID')
+      return key
+    },
     maxStalenessSeconds: 30,
-    now: () => startOfTime * 1_000,
+    now: () => clock.wall + clock.milliseconds,
     elapsed: () => clock.milliseconds,
     ...changes,
   })
   endings.push(feed.close)
-  return { feed, clock }
+  const isRevoked = (list: number, index: number) =>
+    feed.isRevoked({ uri: `${issuer}/.well-known/status-lists/${list}`, index })
+  return { feed, clock, isRevoked }
 }
 
 async function openIssuer(port = 0) {
-  const issuer = await testIssuer({ port })
+  const issuer = await testIssuer({ port, listKey })
   endings.push(issuer.close)
   return issuer
 }
 
+/** An issuer and a feed that has loaded its lists and follows its stream. */
+async function followed(changes: Changes = {}) {
+  const issuer = await openIssuer()
+  const { feed, clock, isRevoked } = testFeed(issuer.url, changes)
+  await feed.assertFresh()
+  return { issuer, feed, clock, isRevoked, listener: await issuer.nextListener() }
+}
+
+const arrived = (condition: () => boolean) => vi.waitFor(() => expect(condition()).toBe(true), { interval: 2 })
+const isFresh = ({ status }: RevocationFeed) => status().state === 'fresh'
+
 const stale = { code: 'REVOCATIONS_STALE', status: 503 }
 
-test('followRevocations() knows all revocations once the issuer has said that it is current', async () => {
+test('followRevocations() knows all lists when it is fresh, and follows the stream from there', async () => {
   const issuer = await openIssuer()
-  const { feed } = testFeed(issuer.url)
-  const listener = await issuer.nextListener()
+  issuer.revoke(0, 5, 65_535)
+  issuer.revoke(2, 0)
+  const { feed, isRevoked } = testFeed(issuer.url)
 
-  listener.send(revokedEvent('1', { sid: one, exp }) + revokedEvent('2', { sid: two, exp }) + currentEvent('2'))
   await feed.assertFresh()
 
-  expect([feed.isRevoked(one), feed.isRevoked(two), feed.isRevoked('other')]).toEqual([true, true, false])
-  expect(feed.status()).toEqual({ state: 'fresh', sessions: 2, problem: undefined })
+  const asked = [isRevoked(0, 5), isRevoked(0, 65_535), isRevoked(2, 0), isRevoked(0, 4), isRevoked(3, 5)]
+  expect(asked).toEqual([true, true, true, false, false])
+  expect((await issuer.nextListener()).lastEventId).toBe('3')
+  expect(feed.status()).toMatchObject({ state: 'fresh', cursor: '3', lists: 2, memoryBytes: 16_384 })
 })
 
-test('followRevocations() sends no cursor at first, and the last one when it comes back', async () => {
-  const issuer = await openIssuer()
-  const { feed } = testFeed(issuer.url)
-  const first = await issuer.nextListener()
-  first.send(revokedEvent('41', { sid: one, exp }) + currentEvent('42'))
-  await feed.assertFresh()
+test('followRevocations() sets the bits that the stream tells, also of lists that began since', async () => {
+  const { listener, isRevoked } = await followed()
 
-  first.cut()
-  const second = await issuer.nextListener()
+  listener.send(`event: revoked\nid: 1\ndata: {"lists":{"0":[7,9],"12":[1]}}\n\n`)
 
-  expect([first.lastEventId, second.lastEventId]).toEqual([undefined, '42'])
-  expect(feed.isRevoked(one)).toBe(true)
+  await arrived(() => isRevoked(12, 1))
+  expect([isRevoked(0, 7), isRevoked(0, 9), isRevoked(0, 8)]).toEqual([true, true, false])
 })
 
-test('followRevocations() comes back when the issuer ends the stream in the middle of an event', async () => {
+test('followRevocations() goes on from the least complete of the lists, which a cache may have given', async () => {
   const issuer = await openIssuer()
-  const { feed } = testFeed(issuer.url)
-  const first = await issuer.nextListener()
-  first.send(currentEvent('1') + revokedEvent('2', { sid: one, exp }).slice(0, -20))
-  await feed.assertFresh()
+  issuer.revoke(0, 1)
+  issuer.setCursor(70)
+  const addresses = JSON.stringify({ status_lists: [issuer.uriOf(0)] })
+  issuer.answerLists((request, response) => {
+    const isList = request.url?.endsWith('/0')
+    response.setHeader('revocation-cursor', isList ? '41' : '70')
+    response.end(isList ? listTokenOf(listKey, { uri: issuer.uriOf(0), issuer: issuer.url }) : addresses)
+  })
+  testFeed(issuer.url)
 
-  first.cut()
+  expect((await issuer.nextListener()).lastEventId).toBe('41')
+})
+
+test('followRevocations() comes back with its newest cursor, and keeps what it knew', async () => {
+  const { issuer, listener, isRevoked } = await followed()
+  listener.send(revokedEvent('41', 0, 1) + currentEvent('42'))
+  await arrived(() => isRevoked(0, 1))
+
+  listener.cut()
+
+  expect((await issuer.nextListener()).lastEventId).toBe('42')
+  expect(isRevoked(0, 1)).toBe(true)
+})
+
+test('followRevocations() comes back when the stream is cut in the middle of an event', async () => {
+  const { issuer, listener, feed, isRevoked } = await followed()
+  listener.send(currentEvent('1') + revokedEvent('2', 0, 8).slice(0, -9))
+  await arrived(() => feed.status().cursor === '1')
+
+  listener.cut()
   const second = await issuer.nextListener()
-  second.send(revokedEvent('2', { sid: one, exp }) + currentEvent('2'))
+  second.send(revokedEvent('2', 0, 8))
 
   expect(second.lastEventId).toBe('1')
-  await vi.waitFor(() => expect(feed.isRevoked(one)).toBe(true))
+  await arrived(() => isRevoked(0, 8))
 })
 
 test('followRevocations() finds an issuer that starts after it', async () => {
   const { port, url } = await deadAddress()
   const { feed } = testFeed(url)
   await vi.waitFor(() => expect(feed.status().problem).toMatch('ECONNREFUSED'))
-
-  const issuer = await openIssuer(port)
   const waiting = Promise.resolve(feed.assertFresh())
-  const listener = await issuer.nextListener()
-  listener.send(currentEvent('1'))
+
+  await openIssuer(port)
 
   await expect(waiting).resolves.toBeUndefined()
 })
 
-test('followRevocations() finds an issuer that was restarted and keeps what it knew', async () => {
-  const issuer = await openIssuer()
-  const { feed } = testFeed(issuer.url)
-  const first = await issuer.nextListener()
-  first.send(revokedEvent('1', { sid: one, exp }) + currentEvent('1'))
-  await feed.assertFresh()
+test('followRevocations() finds an issuer that was restarted, and reads the lists when it is sent back to them', async () => {
+  const { issuer, listener, feed, isRevoked } = await followed()
+  listener.send(revokedEvent('1', 0, 1))
+  await arrived(() => isRevoked(0, 1))
 
   await issuer.close()
   const again = await openIssuer(issuer.port)
+  again.revoke(0, 2)
   const second = await again.nextListener()
-  second.send(`event: reset\nid: 9\ndata: {}\n\n${revokedEvent('9', { sid: two, exp })}${currentEvent('9')}`)
+  second.send(resetEvent('1') + currentEvent('1'))
+  const third = await again.nextListener()
 
-  await vi.waitFor(() => expect(feed.isRevoked(two)).toBe(true))
-  expect(feed.isRevoked(one)).toBe(true)
+  expect([second.lastEventId, third.lastEventId]).toEqual(['1', '1'])
+  expect([isRevoked(0, 1), isRevoked(0, 2)]).toEqual([true, true])
+  expect(isFresh(feed)).toBe(true)
 })
 
-test('followRevocations() takes a revocation that comes twice', async () => {
-  const issuer = await openIssuer()
-  const { feed } = testFeed(issuer.url)
-  const listener = await issuer.nextListener()
+test('followRevocations() counts nothing as proven that a stream tells after it sent back to the lists', async () => {
+  const { issuer, listener, feed, clock } = await followed()
+  issuer.answerLists((_, response) => response.writeHead(500).end())
+  clock.milliseconds += 31_000
 
-  listener.send(revokedEvent('1', { sid: one, exp }, { sid: one, exp }) + revokedEvent('1', { sid: one, exp }))
-  listener.send(currentEvent('1'))
-  await feed.assertFresh()
+  listener.send(resetEvent('9') + currentEvent('9', 31))
 
-  expect(feed.status().sessions).toBe(1)
+  await vi.waitFor(() => expect(feed.status().problem).toMatch('answered with 500'))
+  expect(feed.status().state).toBe('stale')
 })
 
-test('followRevocations() is stale when the issuer was not current for longer than allowed', async () => {
-  const issuer = await openIssuer()
-  const { feed, clock } = testFeed(issuer.url)
-  const listener = await issuer.nextListener()
-  listener.send(currentEvent('1'))
-  await feed.assertFresh()
+test('followRevocations() keeps a bit that the stream told when an older list comes after it', async () => {
+  const { issuer, listener, feed, isRevoked } = await followed()
+  issuer.revoke(0, 3)
+  listener.send(revokedEvent('5', 0, 9) + resetEvent('6'))
+
+  await issuer.nextListener()
+
+  expect([isRevoked(0, 3), isRevoked(0, 9)]).toEqual([true, true])
+  expect(feed.status().lists).toBe(1)
+})
+
+test('followRevocations() takes a revocation that comes twice, and in another order', async () => {
+  const { listener, isRevoked } = await followed()
+
+  listener.send(revokedEvent('2', 0, 2) + revokedEvent('1', 0, 1) + revokedEvent('2', 0, 2) + revokedEvent('3', 0, 3))
+
+  await arrived(() => isRevoked(0, 3))
+  expect([isRevoked(0, 1), isRevoked(0, 2)]).toEqual([true, true])
+})
+
+test('followRevocations() is stale when its newest proof is older than allowed', async () => {
+  const { feed, clock } = await followed()
 
   clock.milliseconds += 30_000
   expect(feed.assertFresh()).toBeUndefined()
   clock.milliseconds += 1
   expect(() => feed.assertFresh()).toThrow(expect.objectContaining(stale))
+  expect(feed.status()).toMatchObject({ state: 'stale', lagMilliseconds: 30_001 })
+})
+
+test('followRevocations() is stale when the machine slept, though one clock stood still', async () => {
+  const { feed, clock } = await followed()
+
+  clock.wall += 30_001
+
+  expect(() => feed.assertFresh()).toThrow(expect.objectContaining(stale))
+})
+
+test('followRevocations() is stale in time when the other clock was set back', async () => {
+  const { feed, clock } = await followed()
+  clock.wall -= 3_600_000
+
+  clock.milliseconds += 30_001
+
+  expect(() => feed.assertFresh()).toThrow(expect.objectContaining(stale))
+})
+
+test('followRevocations() accepts what is stale where it was told to, but for what is revoked or closed', async () => {
+  const { feed, clock, listener, isRevoked } = await followed({ onStale: 'accept' })
+  listener.send(revokedEvent('1', 0, 1))
+  await arrived(() => isRevoked(0, 1))
+
+  clock.milliseconds += 3_600_000
+
+  expect(feed.assertFresh()).toBeUndefined()
   expect(feed.status().state).toBe('stale')
+  expect(isRevoked(0, 1)).toBe(true)
+  feed.close()
+  expect(() => feed.assertFresh()).toThrow(expect.objectContaining(stale))
 })
 
 test('followRevocations() is fresh again at the next heartbeat', async () => {
-  const issuer = await openIssuer()
-  const { feed, clock } = testFeed(issuer.url)
-  const listener = await issuer.nextListener()
-  listener.send(currentEvent('1'))
-  await feed.assertFresh()
+  const { feed, clock, listener } = await followed()
   clock.milliseconds += 31_000
 
-  listener.send(currentEvent('1'))
+  listener.send(currentEvent('1', 31))
 
-  await vi.waitFor(() => expect(feed.status().state).toBe('fresh'))
+  await arrived(() => isFresh(feed))
 })
 
-test('followRevocations() does not count revocations alone as current', async () => {
+test('followRevocations() dates a heartbeat by what it says, not by when a proxy let it through', async () => {
+  const { feed, clock, listener } = await followed()
+  clock.milliseconds += 50_000
+
+  listener.send(currentEvent('1', 15) + currentEvent('1', 25))
+
+  await vi.waitFor(() => expect(feed.status().lagMilliseconds).toBe(25_000))
+})
+
+test('followRevocations() believes no heartbeat from the future', async () => {
+  const { feed, clock, listener } = await followed()
+  listener.send(currentEvent('1', 4_000))
+  await arrived(() => feed.status().cursor === '1')
+
+  clock.milliseconds += 30_001
+
+  expect(() => feed.assertFresh()).toThrow(expect.objectContaining(stale))
+})
+
+test('followRevocations() does not count revocations alone as proof', async () => {
+  const { feed, clock, listener, isRevoked } = await followed()
+  clock.milliseconds += 31_000
+
+  listener.send(revokedEvent('1', 0, 1))
+
+  await arrived(() => isRevoked(0, 1))
+  expect(feed.status().state).toBe('stale')
+})
+
+test('followRevocations() polls the lists by their tags while the stream is silent', async () => {
+  const { issuer, feed, clock, isRevoked } = await followed({ maxStalenessSeconds: 0.4 })
+  issuer.revoke(1, 4)
+  clock.milliseconds += 1_000
+
+  await arrived(() => isRevoked(1, 4))
+  clock.milliseconds += 300
+  await vi.waitFor(() => expect(issuer.requestsOf('/.well-known/status-lists/1')).toBeGreaterThan(1))
+
+  await arrived(() => isFresh(feed))
+})
+
+test('followRevocations() takes off the age of an answer that a cache gave', async () => {
   const issuer = await openIssuer()
-  const { feed } = testFeed(issuer.url, { patienceMilliseconds: 50 })
-  const listener = await issuer.nextListener()
+  issuer.answerLists((_, response) => {
+    response.writeHead(200, { 'revocation-cursor': '0', age: '20' }).end('{"status_lists":[]}')
+  })
+  const { feed } = testFeed(issuer.url)
 
-  listener.send(revokedEvent('1', { sid: one, exp }))
+  await feed.assertFresh()
 
-  await expect(feed.assertFresh()).rejects.toMatchObject(stale)
+  expect(feed.status().lagMilliseconds).toBe(20_000)
 })
 
-test('followRevocations() waits for the first word of the issuer and then gives up with 503', async () => {
+test('followRevocations() waits for the lists and then gives up with 503', async () => {
   const { url } = await deadAddress()
   const { feed } = testFeed(url, { patienceMilliseconds: 50 })
 
   const [first, second] = await Promise.allSettled([feed.assertFresh(), feed.assertFresh()])
 
   expect([first, second]).toMatchObject([{ reason: stale }, { reason: stale }])
-  expect(feed.status().state).toBe('waiting')
+  expect(feed.status()).toMatchObject({ state: 'waiting', cursor: undefined, lagMilliseconds: undefined })
 })
 
 test('followRevocations() leaves a connection that has fallen silent', async () => {
-  const issuer = await openIssuer()
-  const { feed } = testFeed(issuer.url, { silenceMilliseconds: 100 })
-  const first = await issuer.nextListener()
-  first.send(currentEvent('1'))
-  await feed.assertFresh()
+  const { issuer, feed, listener } = await followed({ silenceMilliseconds: 100 })
+  listener.send(currentEvent('1'))
 
   const second = await issuer.nextListener()
 
@@ -182,55 +306,162 @@ test('followRevocations() leaves a connection that has fallen silent', async () 
 })
 
 test.each([
-  ['broken JSON', 'event: revoked\nid: 2\ndata: {"sessions":[\n\n'],
-  ['no sessions', 'event: revoked\nid: 2\ndata: {}\n\n'],
-  ['a session without an end', `event: revoked\nid: 2\ndata: {"sessions":[{"sid":"${one}"}]}\n\n`],
-  ['a session whose end is text', `event: revoked\nid: 2\ndata: {"sessions":[{"sid":"${one}","exp":"1"}]}\n\n`],
-  ['a session without a name', 'event: revoked\nid: 2\ndata: {"sessions":[{"sid":"","exp":1}]}\n\n'],
-  ['an id that fits no header', 'event: current\nid: a b\ndata: {}\n\n'],
+  ['broken JSON', 'event: revoked\nid: 2\ndata: {"lists":{\n\n'],
+  ['no lists', 'event: revoked\nid: 2\ndata: {}\n\n'],
+  ['lists that are none', 'event: revoked\nid: 2\ndata: {"lists":[[1]]}\n\n'],
+  ['a list without a number', 'event: revoked\nid: 2\ndata: {"lists":{"x":[0]}}\n\n'],
+  ['a list of another spelling', 'event: revoked\nid: 2\ndata: {"lists":{"00":[0]}}\n\n'],
+  ['an index that is text', 'event: revoked\nid: 2\ndata: {"lists":{"0":["0"]}}\n\n'],
+  ['an index out of range', 'event: revoked\nid: 2\ndata: {"lists":{"0":[65536]}}\n\n'],
+  ['a heartbeat without its time', 'event: current\nid: 2\ndata: {}\n\n'],
+  ['a heartbeat from before', 'event: current\nid: 2\ndata: {"open_seconds":-1}\n\n'],
+  ['an id that fits no header', 'event: current\nid: a b\ndata: {"open_seconds":0}\n\n'],
   ['bytes that are not UTF-8', Buffer.of(0xff, 0x0a)],
 ])('followRevocations() drops a connection that brings %s and asks for it again', async (_, text) => {
-  const issuer = await openIssuer()
-  const { feed } = testFeed(issuer.url)
-  const first = await issuer.nextListener()
-  first.send(currentEvent('1'))
-  await feed.assertFresh()
+  const { issuer, listener, feed, isRevoked } = await followed()
+  listener.send(currentEvent('1'))
+  await arrived(() => feed.status().cursor === '1')
 
-  first.send(text)
+  listener.send(text)
   const second = await issuer.nextListener()
 
   expect(second.lastEventId).toBe('1')
-  expect(feed.isRevoked(one)).toBe(false)
+  expect(isRevoked(0, 0)).toBe(false)
 })
 
 test('followRevocations() ignores events of a kind it does not know', async () => {
-  const issuer = await openIssuer()
-  const { feed } = testFeed(issuer.url)
-  const listener = await issuer.nextListener()
+  const { listener, isRevoked } = await followed()
 
-  listener.send(`event: later\nid: 1\ndata: not JSON\n\n${currentEvent('2')}`)
+  listener.send(`event: later\nid: 1\ndata: not JSON\n\n${revokedEvent('2', 0, 3)}`)
 
-  await expect(Promise.resolve(feed.assertFresh())).resolves.toBeUndefined()
+  await arrived(() => isRevoked(0, 3))
 })
 
 test.each([
   ['another status', 503, 'text/event-stream'],
   ['a redirect', 302, 'text/event-stream'],
   ['another media type', 200, 'text/html'],
-])('followRevocations() reads nothing from an answer with %s', async (_, status, type) => {
-  const server = await serve((_request, response) => {
-    response.writeHead(status, { 'content-type': type, location: '/elsewhere' }).end(currentEvent('1'))
+])('followRevocations() reads no event from an answer with %s', async (_, status, type) => {
+  const server = await serve((request, response) => {
+    if (request.url === '/.well-known/status-lists') {
+      response.writeHead(200, { 'revocation-cursor': '0' }).end('{"status_lists":[]}')
+      return
+    }
+    response.writeHead(status, { 'content-type': type, location: '/elsewhere' }).end(revokedEvent('1', 0, 1))
   })
   endings.push(server.close)
-  const { feed } = testFeed(server.url, { patienceMilliseconds: 100 })
+  const { feed, isRevoked } = testFeed(server.url)
+
+  await vi.waitFor(() => expect(feed.status().problem).toBe(`the answer was ${status} ${type}`))
+
+  expect(isRevoked(0, 1)).toBe(false)
+})
+
+const uri = (issuer: { url: string }) => `${issuer.url}/.well-known/status-lists/0`
+
+const badLists: [string, (issuer: { url: string }) => string][] = [
+  ['whose bit was flipped', (issuer) => flip(listTokenOf(listKey, { uri: uri(issuer), issuer: issuer.url }))],
+  ['by another key', (issuer) => listTokenOf(es256Key('lists'), { uri: uri(issuer), issuer: issuer.url })],
+  ['by an unknown key', (issuer) => listTokenOf(es256Key('x'), { uri: uri(issuer), issuer: issuer.url })],
+  ['of another address', (issuer) => listTokenOf(listKey, { uri: `${uri(issuer)}0`, issuer: issuer.url })],
+  ['of another issuer', (issuer) => listTokenOf(listKey, { uri: uri(issuer), issuer: 'https://other.example' })],
+  ['that is over', (issuer) => spoilt(issuer, { claims: { exp: startOfTime - 120 } })],
+  ['whose end is text', (issuer) => spoilt(issuer, { claims: { exp: 'never' } })],
+  ['from the future', (issuer) => spoilt(issuer, { claims: { iat: startOfTime + 121 } })],
+  ['without its time', (issuer) => spoilt(issuer, { claims: { iat: undefined } })],
+  ['of two bits an entry', (issuer) => spoilt(issuer, { list: { bits: 2 } })],
+  ['without bits', (issuer) => spoilt(issuer, { list: { lst: undefined } })],
+  ['without a list', (issuer) => spoilt(issuer, { claims: { status_list: undefined } })],
+  ['that is not compressed', (issuer) => spoilt(issuer, { list: { lst: 'AAAA' } })],
+  ['that is too short', (issuer) => spoilt(issuer, { bits: new Uint8Array(8_191) })],
+  ['that grows to 30 megabytes', (issuer) => spoilt(issuer, { bits: new Uint8Array(30_000_000) })],
+  ['that is an access token', (issuer) => spoilt(issuer, { header: { typ: 'at+jwt' } })],
+  ['that is too long', () => 'x'.repeat(100_000)],
+  ['that is nothing', () => ''],
+]
+
+function spoilt(issuer: { url: string }, facts: Partial<Parameters<typeof listTokenOf>[1]>): string {
+  return listTokenOf(listKey, { uri: uri(issuer), issuer: issuer.url, ...facts })
+}
+
+function flip(token: string): string {
+  const [header = '', claims = '', signature = ''] = token.split('.')
+  const middle = Math.floor(claims.length / 2)
+  const other = claims[middle] === 'A' ? 'B' : 'A'
+  return [header, claims.slice(0, middle) + other + claims.slice(middle + 1), signature].join('.')
+}
+
+test.each(badLists)('followRevocations() is not fresh by a list %s', async (_, listOf) => {
+  const issuer = await openIssuer()
+  issuer.answerLists((request, response) => {
+    response.setHeader('revocation-cursor', '0')
+    const isList = request.url?.endsWith('/0')
+    response.end(isList ? listOf(issuer) : JSON.stringify({ status_lists: [issuer.uriOf(0)] }))
+  })
+  const { feed } = testFeed(issuer.url, { patienceMilliseconds: 100 })
 
   await expect(feed.assertFresh()).rejects.toMatchObject(stale)
-  expect(feed.status().problem).toBe(`the answer was ${status} ${type}`)
+
+  expect(feed.status()).toMatchObject({ state: 'waiting', lists: 0, problem: expect.stringMatching(/\w/) })
+})
+
+test.each([
+  ['lists of another issuer', '{"status_lists":["https://evil.example/.well-known/status-lists/0"]}', {}],
+  ['no list', '{}', {}],
+  ['no JSON', '<html>', {}],
+  ['no cursor', '{"status_lists":[]}', { 'revocation-cursor': '' }],
+])('followRevocations() is not fresh by addresses with %s', async (_, body, headers) => {
+  const issuer = await openIssuer()
+  issuer.answerLists((_request, response) => {
+    response.writeHead(200, { 'revocation-cursor': '0', ...headers }).end(body)
+  })
+  const { feed } = testFeed(issuer.url, { patienceMilliseconds: 100 })
+
+  await expect(feed.assertFresh()).rejects.toMatchObject(stale)
+})
+
+test('followRevocations() gives up an answer that never ends, and asks again', async () => {
+  const issuer = await openIssuer()
+  issuer.answerLists((_, response) => response.write('x'.repeat(9 * 1_024 * 1_024)))
+  const { feed } = testFeed(issuer.url)
+  await vi.waitFor(() => expect(feed.status().problem).toMatch('the answer has more than 8388608 bytes'))
+
+  issuer.answerLists()
+
+  await expect(Promise.resolve(feed.assertFresh())).resolves.toBeUndefined()
+})
+
+test('followRevocations() refuses every token of a list that is over, and keeps no bits of it', async () => {
+  const { issuer, feed, listener, isRevoked } = await followed()
+  listener.send(revokedEvent('1', 0, 1))
+  await arrived(() => isRevoked(0, 1))
+  issuer.revoke(2, 1)
+
+  listener.send(resetEvent('2'))
+  await issuer.nextListener()
+
+  expect([isRevoked(0, 1), isRevoked(0, 2), isRevoked(1, 0)]).toEqual([true, true, true])
+  expect([isRevoked(2, 1), isRevoked(2, 2), isRevoked(3, 0)]).toEqual([true, false, false])
+  expect(feed.status().lists).toBe(1)
+})
+
+test.each([
+  ['https://evil.example/.well-known/status-lists/0', 0],
+  ['{issuer}/.well-known/status-lists/x', 0],
+  ['{issuer}/.well-known/status-lists/00', 0],
+  ['{issuer}/.well-known/status-lists/0', 65_536],
+  ['{issuer}/.well-known/status-lists/0', 2 ** 40],
+])('followRevocations() refuses a place that no list of the issuer has: %s, %i', async (place, index) => {
+  const { issuer, feed } = await followed()
+
+  const ask = () => feed.isRevoked({ uri: place.replace('{issuer}', issuer.url), index })
+
+  expect(ask).toThrow(expect.objectContaining({ code: 'AUTH_INVALID_CLAIMS' }))
 })
 
 test('followRevocations() lets nobody pass after close(), at once', async () => {
-  const issuer = await openIssuer()
-  const { feed } = testFeed(issuer.url)
+  const { url } = await deadAddress()
+  const { feed } = testFeed(url)
   const waiting = Promise.resolve(feed.assertFresh())
 
   feed.close()
@@ -238,4 +469,18 @@ test('followRevocations() lets nobody pass after close(), at once', async () => 
   await expect(waiting).rejects.toMatchObject(stale)
   expect(() => feed.assertFresh()).toThrow(expect.objectContaining(stale))
   expect(feed.status().state).toBe('closed')
+})
+
+test('followRevocations() takes 100,000 revocations at once', async () => {
+  const { listener, isRevoked } = await followed()
+  const places = Array.from({ length: 50_000 }, (_, index) => index)
+
+  for (let at = 0; at < places.length; at += 500) {
+    const indexes = places.slice(at, at + 500)
+    listener.send(revokedEvent(String(at), 0, ...indexes) + revokedEvent(String(at), 1, ...indexes))
+  }
+
+  await arrived(() => isRevoked(1, 49_999))
+  expect(places.filter((index) => isRevoked(0, index) && isRevoked(1, index))).toEqual(places)
+  expect(isRevoked(1, 50_000)).toBe(false)
 })

@@ -1,13 +1,19 @@
-import { followEventStream } from './event-stream.ts'
+import { backOff, type EventStream, followEventStream, jittered } from './event-stream.ts'
 import type { StreamEvent } from './event-stream-parser.ts'
-import { revocationList } from './revocation-list.ts'
+import { listLoader } from './list-loader.ts'
+import { sessionsPerList, statusBits } from './status-bits.ts'
+import type { StatusListRules } from './status-list-token.ts'
 import { parseStrictJson } from './strict-json.ts'
 import { TokenError } from './token-error.ts'
+import type { TokenStatus } from './token-status.ts'
 
-/** What a verifier asks about a session whose token is otherwise good. */
+/** What a verifier asks about a token that is otherwise good. */
 export interface RevocationSource {
-  /** Whether the session is known to be revoked. Called for each token, so it must be quick. */
-  isRevoked(sessionId: string): boolean
+  /**
+   * Whether the token's session is known to be revoked. Called for each token, so it must be quick. For a place that
+   * cannot be one of the issuer's, let it throw a `TokenError` with code AUTH_INVALID_CLAIMS.
+   */
+  isRevoked(status: TokenStatus): boolean
   /**
    * Passes when what `isRevoked` knows is recent enough, throws or rejects when it is not.
    * The verifier throws on what it gets: let it be a `TokenError` with code REVOCATIONS_STALE.
@@ -23,69 +29,160 @@ export interface RevocationFeed extends RevocationSource {
 }
 
 export interface RevocationStatus {
-  /** `waiting` until the issuer has told of all revocations once, `stale` when it has not been heard for too long. */
+  /** `waiting` until all lists were loaded once, `stale` when the newest proof is older than allowed. */
   readonly state: 'waiting' | 'fresh' | 'stale' | 'closed'
-  /** How many revoked sessions are remembered. */
-  readonly sessions: number
-  /** What ended the last connection, if there is none now. */
+  /** Age of the newest proof that no revocation is missing; undefined before the first. */
+  readonly lagMilliseconds: number | undefined
+  /** Ends of sessions up to this one are known; undefined before the first load. */
+  readonly cursor: string | undefined
+  /** How many lists have a bit set, and what their bits take. */
+  readonly lists: number
+  readonly memoryBytes: number
+  /** What ended the last connection, or failed at the last load, if there is none now. */
   readonly problem: string | undefined
 }
 
 interface Options {
   issuer: string
+  /** Finds the key of a status list. Rejects where there is none. */
+  findKey: StatusListRules['findKey']
   maxStalenessSeconds: number
+  onStale?: 'reject' | 'accept'
   /** Unix milliseconds. */
   now: () => number
   /** A clock in milliseconds that is never set back. */
   elapsed?: () => number
   silenceMilliseconds?: number
-  /** How long a request waits for the first `current`. */
+  /** How long a request waits for the first load. */
   patienceMilliseconds?: number
 }
 
+/** A proof that nothing is missing, by both clocks: one can be set, the other stands still while the machine sleeps. */
+interface Proof {
+  elapsedAt: number
+  wallAt: number
+}
+
+/** All lists are asked for once an hour, changed or not, so that those that are over can be forgotten. */
+const reloadMilliseconds = 60 * 60 * 1_000
+
 /**
- * Follows the issuer's stream of revocations, `{issuer}/api/auth/revocations`.
+ * Follows the issuer's revocations: loads all status lists, then follows the stream from where they stood.
  *
- * Events: `revoked` brings sessions and when each one's last token dies; `current` says that nothing is missing up to
- * now, and comes every two seconds; `reset` announces that all revocations follow again. A session once told of stays
- * revoked until its tokens are dead, whatever the stream does. An event that cannot be read drops the connection, and
- * the issuer is asked for it again.
+ * Events of `{issuer}/api/auth/revocations`: `revoked` brings indexes by list; `current` says that nothing is missing
+ * and for how long the stream has been open, which dates it whatever held it back; `reset` sends back to the lists.
+ * A bit once set stays set. While the stream brings no fresh `current` the lists are polled. An event that cannot be
+ * read drops the connection, and the issuer is asked for it again.
  */
 export function followRevocations({
   issuer,
+  findKey,
   maxStalenessSeconds,
+  onStale = 'reject',
   now,
   elapsed = () => performance.now(),
   silenceMilliseconds = 10_000,
   patienceMilliseconds = 5_000,
 }: Options): RevocationFeed {
-  const revoked = revocationList(now)
-  let currentAt: number | undefined
+  const maxStaleness = maxStalenessSeconds * 1_000
+  const pollMilliseconds = Math.min(Math.max(maxStaleness / 4, 100), 10_000)
+  const bits = statusBits(issuer)
+  const loader = listLoader({ issuer, bits, findKey, now })
+  const url = `${issuer.replace(/\/$/, '')}/api/auth/revocations`
+  let proof: Proof | undefined
+  let stream: EventStream | undefined
+  let loadedAt = 0
+  let problem: string | undefined = 'no list was loaded yet'
+  let failures = 0
+  let resets = 0
+  let isLoading = false
+  let timer: NodeJS.Timeout | undefined
   let isClosed = false
   let wait: Promise<void> | undefined
   let endWait = () => {}
 
-  function take({ type, data }: StreamEvent): void {
-    if (type === 'revoked') for (const { sid, exp } of readSessions(data)) revoked.add(sid, exp)
+  function prove(at: number): void {
+    const age = Math.max(elapsed() - at, 0)
+    if (proof && elapsed() - age <= proof.elapsedAt) return
+    proof = { elapsedAt: elapsed() - age, wallAt: now() - age }
+  }
+
+  function take({ type, data }: StreamEvent, askedAt: number): void {
+    if (type === 'revoked') for (const { list, indexes } of readIndexes(data)) setAll(list, indexes)
+    if (type === 'reset') startOver()
     if (type !== 'current') return
-    currentAt = elapsed()
-    endWait()
+    prove(askedAt + readOpenSeconds(data) * 1_000)
+    problem = undefined
+    resets = 0
+  }
+
+  function setAll(list: number, indexes: readonly number[]): void {
+    for (const index of indexes) bits.set(list, index)
+  }
+
+  /** What came between is not known: nothing is proven by the stream until the lists were loaded again. */
+  function startOver(): void {
+    stream?.close()
+    stream = undefined
+    resets += 1
+    schedule(resets === 1 ? 0 : backOff(resets))
+  }
+
+  async function load(): Promise<void> {
+    if (isLoading) return
+    isLoading = true
+    const startedAt = elapsed()
+    try {
+      const { cursor, ageSeconds } = await loader.load()
+      if (isClosed) return
+      prove(startedAt - ageSeconds * 1_000)
+      loadedAt = startedAt
+      failures = 0
+      problem = undefined
+      stream ??= followEventStream({ url, cursor: String(cursor), onEvent: take, elapsed, silenceMilliseconds })
+      endWait()
+    } catch (error) {
+      failures += 1
+      problem = error instanceof Error ? error.message : 'the lists could not be loaded'
+    } finally {
+      isLoading = false
+    }
+  }
+
+  function isLoadDue(): boolean {
+    const isProven = proof !== undefined && elapsed() - proof.elapsedAt < pollMilliseconds
+    return !stream || !isProven || elapsed() - loadedAt > reloadMilliseconds
+  }
+
+  function schedule(milliseconds: number): void {
+    clearTimeout(timer)
+    if (isClosed) return
+    timer = setTimeout(async () => {
+      if (isLoadDue()) await load()
+      schedule(stream ? jittered(pollMilliseconds) : backOff(failures))
+    }, milliseconds)
+    timer.unref()
   }
 
   function isFresh(): boolean {
-    return !isClosed && currentAt !== undefined && elapsed() - currentAt <= maxStalenessSeconds * 1_000
+    return (
+      !isClosed &&
+      proof !== undefined &&
+      elapsed() - proof.elapsedAt <= maxStaleness &&
+      now() - proof.wallAt <= maxStaleness
+    )
   }
 
   function assertStillFresh(): void {
-    if (!isFresh()) throw new TokenError('REVOCATIONS_STALE')
+    if (isClosed || (onStale === 'reject' && !isFresh())) throw new TokenError('REVOCATIONS_STALE')
   }
 
   /** Everyone who asks while nothing is known waits together. The timer keeps the process alive meanwhile. */
-  function waitForCurrent(): Promise<void> {
+  function waitForLists(): Promise<void> {
     wait ??= new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, patienceMilliseconds)
+      const patience = setTimeout(resolve, patienceMilliseconds)
       endWait = () => {
-        clearTimeout(timer)
+        clearTimeout(patience)
         resolve()
       }
     }).finally(() => {
@@ -94,38 +191,58 @@ export function followRevocations({
     return wait.then(assertStillFresh)
   }
 
-  const url = `${issuer.replace(/\/$/, '')}/api/auth/revocations`
-  const stream = followEventStream({ url, onEvent: take, silenceMilliseconds })
-
   function state(): RevocationStatus['state'] {
     if (isClosed) return 'closed'
-    if (currentAt === undefined) return 'waiting'
+    if (proof === undefined) return 'waiting'
     return isFresh() ? 'fresh' : 'stale'
   }
 
+  schedule(0)
+
   return {
-    isRevoked: (sessionId) => revoked.has(sessionId),
-    assertFresh: () => (currentAt === undefined && !isClosed ? waitForCurrent() : assertStillFresh()),
-    status: () => ({ state: state(), sessions: revoked.size(), problem: stream.problem() }),
+    isRevoked: bits.isRevoked,
+    assertFresh: () => (proof === undefined && !isClosed ? waitForLists() : assertStillFresh()),
+    status: () => ({
+      state: state(),
+      lagMilliseconds: proof && Math.max(0, elapsed() - proof.elapsedAt),
+      cursor: stream?.cursor(),
+      lists: bits.lists(),
+      memoryBytes: bits.memoryBytes(),
+      problem: problem ?? stream?.problem(),
+    }),
     close() {
       isClosed = true
-      stream.close()
+      clearTimeout(timer)
+      stream?.close()
+      loader.close()
       endWait()
     },
   }
 }
 
 /** @throws {Error} when the data is not what the protocol says: the connection is not to be trusted further */
-function readSessions(data: string): { sid: string; exp: number }[] {
+function readIndexes(data: string): { list: number; indexes: number[] }[] {
   const value = parseStrictJson(data)
-  const sessions = typeof value === 'object' && value !== null && 'sessions' in value ? value.sessions : undefined
-  if (!Array.isArray(sessions) || !sessions.every(isSession)) {
-    throw new Error('Cannot read a revocation: it is no list of sessions')
-  }
-  return sessions
+  const lists = typeof value === 'object' && value !== null && 'lists' in value ? value.lists : undefined
+  if (typeof lists !== 'object' || lists === null || Array.isArray(lists)) throw unreadable('it has no lists')
+  return Object.entries(lists).map(([list, indexes]) => {
+    if (!/^(0|[1-9][0-9]{0,9})$/.test(list)) throw unreadable('a list has no number')
+    if (!Array.isArray(indexes) || !indexes.every(isIndex)) throw unreadable('an index is out of range')
+    return { list: Number(list), indexes }
+  })
 }
 
-function isSession(value: unknown): value is { sid: string; exp: number } {
-  if (typeof value !== 'object' || value === null || !('sid' in value) || !('exp' in value)) return false
-  return typeof value.sid === 'string' && value.sid !== '' && Number.isSafeInteger(value.exp)
+function readOpenSeconds(data: string): number {
+  const value = parseStrictJson(data)
+  const seconds = typeof value === 'object' && value !== null && 'open_seconds' in value && value.open_seconds
+  if (typeof seconds !== 'number' || seconds < 0) throw unreadable('it does not say how long the stream is open')
+  return seconds
+}
+
+function isIndex(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < sessionsPerList
+}
+
+function unreadable(why: string): Error {
+  return new Error(`Cannot read an event of revocations: ${why}`)
 }

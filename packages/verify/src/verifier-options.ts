@@ -22,8 +22,15 @@ export interface VerifierOptions {
   clockToleranceSeconds?: number | undefined
   /** `feed` by default: follow the issuer's revocations. `off`: tokens live until `exp`, whatever happens. */
   revocations?: 'feed' | 'off' | RevocationSource | undefined
-  /** How long the feed may be silent before tokens are refused with 503: 30 by default. */
+  /** How old the newest proof may be that no revocation is missing: 30 by default. */
   maxStalenessSeconds?: number | undefined
+  /** What happens to tokens beyond that: `reject` with 503 by default, or `accept` what is not known to be revoked. */
+  onStale?: 'reject' | 'accept' | undefined
+  /**
+   * How many verified tokens are remembered at least; up to twice as many can be. 50,000 by default, which take up to
+   * 150 MB when they are all in use; 0 remembers none.
+   */
+  cacheSize?: number | undefined
   /** Unix milliseconds: the system's clock by default. */
   now?: (() => number) | undefined
 }
@@ -35,6 +42,8 @@ export interface VerifierSettings {
   readonly keys: Uint8Array | KeySet | (() => Promise<KeySet> | KeySet) | undefined
   readonly revocations: 'feed' | 'off' | RevocationSource
   readonly maxStalenessSeconds: number
+  readonly onStale: 'reject' | 'accept'
+  readonly cacheSize: number
   readonly now: () => number
 }
 
@@ -48,6 +57,8 @@ const optionNames = new Set<string>([
   'clockToleranceSeconds',
   'revocations',
   'maxStalenessSeconds',
+  'onStale',
+  'cacheSize',
   'now',
 ] satisfies (keyof VerifierOptions)[])
 
@@ -60,7 +71,7 @@ const publicKeyAlgorithms: readonly Algorithm[] = algorithms.filter((name) => na
 export function readOptions(options: VerifierOptions): VerifierSettings {
   demand(typeof options === 'object' && options !== null, `options must be an object: it is ${shown(options)}`)
   const { audience, profile = 'latchkey', clockToleranceSeconds = 0, maxStalenessSeconds = 30 } = options
-  const { now = Date.now, revocations = 'feed' } = options
+  const { now = Date.now, revocations = 'feed', onStale = 'reject', cacheSize = 50_000 } = options
 
   for (const name of Object.keys(options)) demand(optionNames.has(name), `there is no option "${name}"`)
   demand(
@@ -79,6 +90,11 @@ export function readOptions(options: VerifierOptions): VerifierSettings {
     isNumber(maxStalenessSeconds) && maxStalenessSeconds > 0 && maxStalenessSeconds <= 86_400,
     `maxStalenessSeconds must be a number above 0 and up to 86400: it is ${shown(maxStalenessSeconds)}`,
   )
+  demand(onStale === 'reject' || onStale === 'accept', `onStale must be "reject" or "accept": it is ${shown(onStale)}`)
+  demand(
+    Number.isInteger(cacheSize) && cacheSize >= 0 && cacheSize <= 1_000_000,
+    `cacheSize must be a whole number from 0 to 1000000: it is ${shown(cacheSize)}`,
+  )
   demand(typeof now === 'function', `now must be a function: it is ${shown(now)}`)
   demand(
     revocations === 'feed' || revocations === 'off' || typeof revocations?.isRevoked === 'function',
@@ -90,6 +106,8 @@ export function readOptions(options: VerifierOptions): VerifierSettings {
     keys: readKeys(options),
     revocations,
     maxStalenessSeconds,
+    onStale,
+    cacheSize,
     now,
   }
 }

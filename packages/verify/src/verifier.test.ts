@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterEach, expect, test } from 'vitest'
 import type { RevocationSource } from './revocation-feed.ts'
-import { currentEvent, revokedEvent, testIssuer } from './testing/issuer.ts'
+import { revokedEvent, testIssuer } from './testing/issuer.ts'
 import { deadAddress } from './testing/server.ts'
 import {
   ada,
@@ -17,6 +17,7 @@ import {
   tokenOf,
 } from './testing/tokens.ts'
 import { TokenError } from './token-error.ts'
+import type { TokenStatus } from './token-status.ts'
 import { createVerifier } from './verifier.ts'
 import type { VerifierOptions } from './verifier-options.ts'
 
@@ -119,7 +120,7 @@ test('verify() fetches the keys of the issuer, once', async () => {
   await Promise.all([verifier.verify(token), verifier.verify(token)])
 
   expect(opened.keySetRequests()).toBe(1)
-  expect(verifier.status()).toEqual({ keys: 1, revocations: undefined })
+  expect(verifier.status()).toMatchObject({ keys: 2, revocations: undefined })
 })
 
 test('verify() takes a token by a key that the issuer has just begun to use', async () => {
@@ -176,15 +177,13 @@ test('verify() takes keys from a function, and asks it again for an unknown key'
 test('verify() refuses a token whose session was revoked a moment ago', async () => {
   const opened = await openIssuer(key.jwk)
   const verifier = testVerifier({ issuer: opened.url, revocations: 'feed' })
-  const claims = claimsOf({ iss: opened.url })
-  const token = tokenOf(key, { claims })
+  const token = tokenOf(key, { claims: claimsOf({ iss: opened.url }) })
   const listener = await opened.nextListener()
-  listener.send(currentEvent('1'))
   await expect(verifier.verify(token)).resolves.toBeDefined()
 
-  listener.send(revokedEvent('2', { sid: String(claims['sid']), exp: startOfTime + 3_600 }))
+  listener.send(revokedEvent('2', 0, 77))
 
-  await expect.poll(() => verifier.status().revocations?.sessions).toBe(1)
+  await expect.poll(() => verifier.status().revocations?.lists).toBe(1)
   await expect(verifier.verify(token)).rejects.toMatchObject({ code: 'AUTH_REVOKED', status: 401 })
 })
 
@@ -200,21 +199,20 @@ test('verify() calls an expired token expired, revoked or not', async () => {
   await expect(verifier.verify(tokenOf(key))).rejects.toMatchObject({ code: 'AUTH_REVOKED' })
 })
 
-test('verify() asks by session and passes on that the source is stale', async () => {
-  const asked: string[] = []
-  const isRevoked = (sessionId: string) => asked.push(sessionId) > 1
-  const claims = claimsOf()
+test('verify() asks by list and index and passes on that the source is stale', async () => {
+  const asked: TokenStatus[] = []
+  const isRevoked = (status: TokenStatus) => asked.push(status) > 1
   const stale = async () => Promise.reject(new TokenError('REVOCATIONS_STALE'))
 
-  await testVerifier({ revocations: sourceOf({ isRevoked }) }).verify(tokenOf(key, { claims }))
-  expect(asked).toEqual([claims['sid']])
+  await testVerifier({ revocations: sourceOf({ isRevoked }) }).verify(tokenOf(key))
+  expect(asked).toEqual([{ uri: `${issuer}/.well-known/status-lists/0`, index: 77 }])
 
   const verifier = testVerifier({ revocations: sourceOf({ assertFresh: stale }) })
   await expect(verifier.verify(tokenOf(key))).rejects.toMatchObject({ code: 'REVOCATIONS_STALE', status: 503 })
   await expect(verifier.ready()).rejects.toMatchObject({ code: 'REVOCATIONS_STALE' })
 })
 
-test('verify() refuses a token without a session where revocations count', async () => {
+test('verify() refuses a token that names no bit where revocations count', async () => {
   const audience = 'https://api.example.com'
   const claims = {
     iss: issuer,
@@ -232,6 +230,148 @@ test('verify() refuses a token without a session where revocations count', async
   await expect(testVerifier({ ...options, revocations: sourceOf({}) }).verify(token)).rejects.toMatchObject({
     code: 'AUTH_INVALID_CLAIMS',
   })
+})
+
+test.each([
+  undefined,
+  null,
+  'x',
+  {},
+  { status_list: null },
+  { status_list: { idx: 1 } },
+  { status_list: { uri: 'x' } },
+  { status_list: { idx: '1', uri: 'x' } },
+  { status_list: { idx: -1, uri: 'x' } },
+  { status_list: { idx: 0.5, uri: 'x' } },
+])('verify() refuses a token whose status is %j where revocations count', async (status) => {
+  const verifier = testVerifier({ revocations: sourceOf({}) })
+
+  const verification = verifier.verify(tokenOf(key, { claims: claimsOf({ status }) }))
+
+  await expect(verification).rejects.toMatchObject({ code: 'AUTH_INVALID_CLAIMS' })
+})
+
+/** A verifier of Ada's token, on a clock moved by hand. */
+function rememberingVerifier(options: Partial<VerifierOptions> = {}) {
+  const clock = { seconds: startOfTime }
+  const verifier = testVerifier({ now: () => clock.seconds * 1_000, ...options })
+  return { clock, verifier }
+}
+
+test('verifyNow() gives the claims of a token that was verified before, without verifying it again', () => {
+  const { verifier } = rememberingVerifier()
+  const token = tokenOf(key)
+  const first = verifier.verifyNow(token)
+
+  const again = verifier.verifyNow(`${token}`)
+
+  expect(again).toBe(first)
+  expect(verifier.status().cache).toEqual({ size: 1, hits: 1, misses: 1 })
+})
+
+test('verifyNow() refuses a token that it remembers from the instant when it expires', () => {
+  const { verifier, clock } = rememberingVerifier({ clockToleranceSeconds: 5 })
+  const token = tokenOf(key, { claims: claimsOf({ exp: startOfTime + 60 }) })
+  verifier.verifyNow(token)
+
+  clock.seconds += 64.999
+  expect(verifier.verifyNow(token)).toBeDefined()
+  clock.seconds += 0.001
+  expect(() => verifier.verifyNow(token)).toThrow(expect.objectContaining({ code: 'AUTH_EXPIRED' }))
+})
+
+test.each([{ iat: startOfTime }, { nbf: startOfTime }])(
+  'verifyNow() refuses a token that it remembers when the clock is set back before %j',
+  (changes) => {
+    const { verifier, clock } = rememberingVerifier()
+    const token = tokenOf(key, { claims: claimsOf({ ...changes }) })
+    verifier.verifyNow(token)
+
+    clock.seconds -= 61
+
+    expect(() => verifier.verifyNow(token)).toThrow(expect.objectContaining({ code: 'AUTH_INVALID' }))
+  },
+)
+
+test('verifyNow() refuses a token that it remembers once its session is revoked', () => {
+  const revoked = new Set<number>()
+  const { verifier } = rememberingVerifier({ revocations: sourceOf({ isRevoked: ({ index }) => revoked.has(index) }) })
+  const token = tokenOf(key)
+  verifier.verifyNow(token)
+
+  revoked.add(77)
+
+  expect(() => verifier.verifyNow(token)).toThrow(expect.objectContaining({ code: 'AUTH_REVOKED' }))
+})
+
+test('verifyNow() refuses a token that it remembers while the source is stale', () => {
+  let isStale = false
+  const assertFresh = () => {
+    if (isStale) throw new TokenError('REVOCATIONS_STALE')
+  }
+  const { verifier } = rememberingVerifier({ revocations: sourceOf({ assertFresh }) })
+  const token = tokenOf(key)
+  verifier.verifyNow(token)
+
+  isStale = true
+
+  expect(() => verifier.verifyNow(token)).toThrow(expect.objectContaining({ code: 'REVOCATIONS_STALE' }))
+})
+
+test('verify() refuses a token that it remembers when its key is gone from the set', async () => {
+  const opened = await openIssuer(key.jwk)
+  const verifier = testVerifier({ ...remote, issuer: opened.url })
+  const token = tokenOf(key, { claims: claimsOf({ iss: opened.url }) })
+  const next = es256Key('ec-2')
+  await verifier.verify(token)
+  opened.publish([next.jwk])
+
+  await verifier.verify(tokenOf(next, { claims: claimsOf({ iss: opened.url }) }))
+
+  await expect(verifier.verify(token)).rejects.toMatchObject({ code: 'AUTH_INVALID' })
+  expect(verifier.status().cache.size).toBe(1)
+})
+
+test.each([
+  ['expired', { claims: claimsOf({ exp: startOfTime }) }],
+  ['by another key', { header: { kid: 'other' } }],
+])('verify() remembers nothing of a token that is %s', async (_, parts) => {
+  const { verifier } = rememberingVerifier()
+
+  await expect(verifier.verify(tokenOf(key, parts))).rejects.toBeInstanceOf(TokenError)
+
+  expect(verifier.status().cache).toEqual({ size: 0, hits: 0, misses: 0 })
+})
+
+test('verify() does not take a token for another that differs in its last character', async () => {
+  const { verifier } = rememberingVerifier()
+  const token = tokenOf(key)
+  await verifier.verify(token)
+
+  const other = `${token.slice(0, -1)}${token.endsWith('A') ? 'B' : 'A'}`
+
+  await expect(verifier.verify(other)).rejects.toMatchObject({ code: 'AUTH_INVALID' })
+})
+
+test('verifyNow() leaves to verify() what must be waited for, and verify() does it', async () => {
+  const opened = await openIssuer(key.jwk)
+  const verifier = testVerifier({ issuer: opened.url, keys: undefined, revocations: 'feed' })
+  const token = tokenOf(key, { claims: claimsOf({ iss: opened.url }) })
+
+  expect(verifier.verifyNow(token)).toBeUndefined()
+
+  await expect(verifier.verify(token)).resolves.toMatchObject({ user_id: ada })
+  expect(verifier.verifyNow(token)).toMatchObject({ user_id: ada })
+})
+
+test('verify() remembers no token where it was told to remember none', async () => {
+  const { verifier } = rememberingVerifier({ cacheSize: 0 })
+  const token = tokenOf(key)
+
+  await verifier.verify(token)
+  await verifier.verify(token)
+
+  expect(verifier.status().cache).toEqual({ size: 0, hits: 0, misses: 2 })
 })
 
 const wrongOptions: [string, object][] = [
@@ -265,6 +405,9 @@ const wrongOptions: [string, object][] = [
   ['clockToleranceSeconds must be', { clockToleranceSeconds: Number.NaN }],
   ['maxStalenessSeconds must be', { maxStalenessSeconds: 0 }],
   ['maxStalenessSeconds must be', { maxStalenessSeconds: Number.POSITIVE_INFINITY }],
+  ['onStale must be', { onStale: 'ignore' }],
+  ['cacheSize must be', { cacheSize: -1 }],
+  ['cacheSize must be', { cacheSize: 1.5 }],
   ['revocations must be', { revocations: 'on' }],
   ['revocations must be', { revocations: {} }],
   ['revocations must be', { revocations: null }],
@@ -300,8 +443,6 @@ test('createVerifier() does not keep the process alive, with an issuer or withou
   const { url } = await deadAddress()
   const listening = `await verifier.ready(); console.log('ready')`
   const alone = runAlone(opened.url, listening)
-  const listener = await opened.nextListener()
-  listener.send(currentEvent('1'))
 
   await expect(alone).resolves.toMatchObject({ stdout: 'ready\n' })
   await expect(runAlone(url, 'setTimeout(() => {}, 300)')).resolves.toMatchObject({ stdout: '' })

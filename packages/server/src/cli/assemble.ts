@@ -14,8 +14,11 @@ import { type Seal, sealUnder } from '../crypto/seal.ts'
 import { newId } from '../crypto/secrets.ts'
 import type { Limit } from '../domain/limit.ts'
 import type { Log } from '../domain/log.ts'
+import { listOfUri, statusListUri } from '../domain/status-list.ts'
 import { followRevocations, type RevocationFeed } from '../flows/follow-revocations.ts'
 import { keepKeys, keySetMaxAgeSeconds } from '../flows/keep-keys.ts'
+import { placeSessions } from '../flows/place-sessions.ts'
+import { publishStatusLists, statusListTtlSeconds } from '../flows/publish-status-lists.ts'
 import { takeTurns } from '../flows/take-turns.ts'
 import { tallyRefusals } from '../flows/tally-refusals.ts'
 import { createApp } from '../http/app.ts'
@@ -50,7 +53,10 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
     newId,
   })
   const secret = config.JWT_SECRET === undefined ? undefined : Buffer.from(config.JWT_SECRET, 'utf8')
-  const revocations = followRevocations({ store, log, now })
+  const currentSigner = async () => (secret ? { secret } : { key: await keys.current() })
+  const places = placeSessions({ store })
+  const revocations = followRevocations({ store, places, log, now })
+  const statusLists = publishStatusLists({ store, revocations, currentSigner, issuer: config.PUBLIC_URL, now })
   const refusals = tallyRefusals({ store, log, now, newId })
   const limits = {
     loginPerAddress: limitOf('login', config.RATE_LIMIT_LOGIN),
@@ -74,8 +80,12 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
     },
     log,
     inTurn: takeTurns(),
-    currentSigner: async () => (secret ? { secret } : { key: await keys.current() }),
     readAccessToken: (token) => readAccessToken(verifier, token),
+    currentSigner,
+    statusOf: async (sessionNumber) => {
+      const { list, index } = await places(sessionNumber)
+      return { uri: statusListUri(config.PUBLIC_URL, list), index }
+    },
     announceRevocations: revocations.catchUp,
     now,
     newId,
@@ -92,7 +102,10 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
     issuer: config.PUBLIC_URL,
     ...(secret ? { secret } : { keys: keys.publicKeys }),
     ...(config.JWT_AUDIENCE === undefined ? {} : { audience: config.JWT_AUDIENCE }),
-    revocations: { isRevoked: revocations.isRevoked, assertFresh: () => askedFresh(revocations) },
+    revocations: {
+      isRevoked: ({ uri, index }) => revocations.isRevoked({ list: listOfUri(uri), index }),
+      assertFresh: () => askedFresh(revocations),
+    },
     now,
   })
 
@@ -106,6 +119,7 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
     auth,
     verifier,
     revocations,
+    statusLists,
     refusals,
     metrics,
     log,
@@ -119,6 +133,7 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
       trustedProxies: config.TRUSTED_PROXIES,
       keySetMaxAgeSeconds,
       publishesKeys: !secret,
+      statusListTtlSeconds,
       servesDocs: config.DOCS === 'on',
       servesMetrics: servesMetrics(config),
     },
@@ -129,7 +144,8 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
   return {
     app,
     /** Says whether a path is one of this product's. All below `/api/auth/` is, also what nobody has heard of. */
-    handles: (path: string) => path.startsWith('/api/auth/') || paths.has(path),
+    handles: (path: string) =>
+      path.startsWith('/api/auth/') || path.startsWith('/.well-known/status-lists/') || paths.has(path),
     auth,
     verifier,
     keys,
@@ -151,12 +167,10 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
 }
 
 /** A database that cannot be asked leaves the verifier without proof: it then refuses, as one does elsewhere. */
-async function askedFresh(revocations: RevocationFeed): Promise<void> {
-  try {
-    await revocations.assertFresh()
-  } catch (cause) {
+function askedFresh(revocations: RevocationFeed): Promise<void> | undefined {
+  return revocations.assertFresh()?.catch((cause) => {
     throw new TokenError('REVOCATIONS_STALE', { cause })
-  }
+  })
 }
 
 function limitOf(name: string, rate: Rate | 'off'): Limit {

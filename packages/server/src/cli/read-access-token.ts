@@ -1,5 +1,5 @@
 import { TokenError, type Verifier } from '@latchkey/verify'
-import type { AccessTokenFacts } from '../crypto/access-tokens.ts'
+import type { AccessTokenWords } from '../crypto/access-tokens.ts'
 import type { SessionId } from '../domain/session.ts'
 import type { UserId } from '../domain/user.ts'
 
@@ -7,7 +7,7 @@ import type { UserId } from '../domain/user.ts'
  * What a token says, as the verifier finds; `undefined` where it is refused.
  * @throws {TokenError} where the verifier cannot judge: that is no word on the token
  */
-export async function readAccessToken(verifier: Verifier, token: string): Promise<AccessTokenFacts | undefined> {
+export async function readAccessToken(verifier: Verifier, token: string): Promise<AccessTokenWords | undefined> {
   try {
     const claims = await verifier.verify(token)
     return {

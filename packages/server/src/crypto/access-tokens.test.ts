@@ -15,6 +15,7 @@ const facts: AccessTokenFacts = {
   email: 'zoë+"quoted"\u2028@example.com',
   sessionId: '0198a0d2-6c00-7000-8000-000000000002' as SessionId,
   tokenId: '0198a0d2-6c00-4000-8000-000000000003',
+  status: { uri: 'https://auth.example.com/.well-known/status-lists/3', index: 40_000 },
   issuedAt,
   expiresAt: issuedAt + 86_400,
 }
@@ -63,6 +64,7 @@ describe.each(signers)('with $algorithm', ({ algorithm, signer, key, header }) =
       jti: facts.tokenId,
       iat: issuedAt,
       exp: issuedAt + 86_400,
+      status: { status_list: { idx: 40_000, uri: 'https://auth.example.com/.well-known/status-lists/3' } },
     })
   })
 

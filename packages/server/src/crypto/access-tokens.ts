@@ -1,5 +1,6 @@
 import { createHmac, sign } from 'node:crypto'
 import type { SessionId } from '../domain/session.ts'
+import type { TokenStatus } from '../domain/status-list.ts'
 import type { UserId } from '../domain/user.ts'
 import type { SigningKey } from './signing-keys.ts'
 
@@ -11,19 +12,22 @@ export type AccessTokenFacts = {
   email: string
   sessionId: SessionId
   tokenId: string
+  /** Where the session's bit stands. */
+  status: TokenStatus
   issuedAt: number
   expiresAt: number
 }
+
+/** What an access token says of its session and user: everything but where the session's bit stands. */
+export type AccessTokenWords = Omit<AccessTokenFacts, 'status'>
 
 /** What signs: a shared secret (HS256) or a private key. There is no third kind, so no token is ever unsigned. */
 export type TokenSigner = { secret: Uint8Array } | { key: SigningKey }
 
 /**
  * Writes an access token: a JWS in compact form (RFC 7515, section 7.1) of type `at+jwt` (RFC 9068, section 2.1).
- * The one place in the product that signs tokens.
  */
 export function signAccessToken(facts: AccessTokenFacts, signer: TokenSigner): string {
-  const header = 'secret' in signer ? { alg: 'HS256' } : { alg: signer.key.algorithm, kid: signer.key.id }
   const claims = {
     iss: facts.issuer,
     ...(facts.audience === undefined ? {} : { aud: facts.audience }),
@@ -34,8 +38,18 @@ export function signAccessToken(facts: AccessTokenFacts, signer: TokenSigner): s
     jti: facts.tokenId,
     iat: facts.issuedAt,
     exp: facts.expiresAt,
+    status: { status_list: { idx: facts.status.index, uri: facts.status.uri } },
   }
-  const content = `${encode({ ...header, typ: 'at+jwt' })}.${encode(claims)}`
+  return signToken('at+jwt', claims, signer)
+}
+
+/**
+ * Signs claims as a JWS in compact form. The one place in the product that signs tokens: the type keeps one kind from
+ * being taken for another (RFC 8725, section 3.11).
+ */
+export function signToken(type: 'at+jwt' | 'statuslist+jwt', claims: object, signer: TokenSigner): string {
+  const header = 'secret' in signer ? { alg: 'HS256' } : { alg: signer.key.algorithm, kid: signer.key.id }
+  const content = `${encode({ ...header, typ: type })}.${encode(claims)}`
   return `${content}.${signatureOf(Buffer.from(content), signer).toString('base64url')}`
 }
 

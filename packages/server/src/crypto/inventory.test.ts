@@ -13,6 +13,7 @@ const inventory: Record<string, string[]> = {
   'server/src/cli/init.ts': ['randomBytes'],
   'server/src/crypto/access-tokens.ts': ['createHmac', 'sign'],
   'server/src/crypto/bcrypt.ts': ['createHash', 'createHmac', 'hashSync', 'randomBytes', 'verifySync'],
+  'server/src/crypto/list-positions.ts': ['createHmac', 'randomBytes'],
   'server/src/crypto/master-key.ts': ['randomBytes'],
   'server/src/crypto/passwords.ts': ['randomBytes'],
   'server/src/crypto/pepper.ts': ['createHmac'],

@@ -13,6 +13,8 @@ export function isSessionId(text: string): text is SessionId {
 /** What began with one login: it ends by logout, by age, or when a refresh token comes back. Instants are milliseconds. */
 export type Session = {
   id: SessionId
+  /** Given once and never again, from 1 on: it says where the session's bit stands in the status lists. */
+  number: number
   userId: UserId
   createdAt: number
   lastUsedAt: number
@@ -33,8 +35,11 @@ export type RevocationReason =
   | 'user_disabled'
   | 'token_revoked'
 
+/** A session that is about to begin: the store gives its number. */
+export type NewSession = Omit<Session, 'number'>
+
 /** A session that ended before its access tokens did. Kept until they are dead of age. */
-export type Revocation = { sequence: number; sessionId: SessionId; accessExpiresAt: number }
+export type Revocation = { sequence: number; sessionId: SessionId; sessionNumber: number; accessExpiresAt: number }
 
 /** Who is calling, as a verified access token says. */
 export type Caller = { userId: UserId; sessionId: SessionId }

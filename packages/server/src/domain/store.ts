@@ -1,7 +1,7 @@
 import type { ApiCredential, ApiCredentialId } from './api-credential.ts'
 import type { AuditEvent } from './audit-event.ts'
 import type { LiveRefreshToken, RefreshToken, UsedRefreshToken } from './refresh-token.ts'
-import type { Revocation, RevocationReason, Session, SessionId } from './session.ts'
+import type { NewSession, Revocation, RevocationReason, Session, SessionId } from './session.ts'
 import type { StoredSigningKey } from './signing-key.ts'
 import type { Profile, User, UserId } from './user.ts'
 
@@ -14,6 +14,7 @@ export type Store = {
   sessions: SessionStore
   refreshTokens: RefreshTokenStore
   revocations: RevocationStore
+  statusLists: StatusListStore
   audit: AuditStore
   signingKeys: SigningKeyStore
   apiCredentials: ApiCredentialStore
@@ -47,7 +48,8 @@ export type UserStore = {
 }
 
 export type SessionStore = {
-  insert(session: Session): Promise<void>
+  /** Gives the session its number, and notes until when its list is needed. */
+  insert(session: NewSession): Promise<Session>
   /** The session and its user, where the session is neither ended nor too old and the user is active. */
   findLive(id: SessionId, now: number): Promise<{ session: Session; profile: Profile } | undefined>
   /** Notes that new tokens were issued for the session. */
@@ -89,6 +91,13 @@ export type RefreshTokenStore = {
 export type RevocationStore = {
   /** Ends published after `sequence`, in order, of sessions whose access tokens may still live at `now`. */
   after(sequence: number, page: { now: number; limit: number }): Promise<Revocation[]>
+}
+
+export type StatusListStore = {
+  /** The seed of the installation: the first that was ever brought, whoever brought it. */
+  seed(candidate: string): Promise<string>
+  /** The lists of sessions that may last beyond `at`, in order. */
+  live(at: number): Promise<number[]>
 }
 
 export type AuditStore = {

@@ -1,8 +1,9 @@
-import type { AccessTokenFacts, TokenSigner } from '../crypto/access-tokens.ts'
+import type { AccessTokenWords, TokenSigner } from '../crypto/access-tokens.ts'
 import type { Passwords } from '../crypto/passwords.ts'
 import type { Limits } from '../domain/limit.ts'
 import type { Log } from '../domain/log.ts'
 import type { PasswordPolicy } from '../domain/password-policy.ts'
+import type { TokenStatus } from '../domain/status-list.ts'
 import type { Store } from '../domain/store.ts'
 import type { Turns } from './take-turns.ts'
 import type { RefusalTally } from './tally-refusals.ts'
@@ -23,7 +24,9 @@ export type Deps = {
    * What an access token says, where it is one of ours and its time is not over: form, signature, type, claims, issuer,
    * audience and time are checked. Whether its session stands in the database is for the flow to ask.
    */
-  readAccessToken(token: string): Promise<AccessTokenFacts | undefined>
+  readAccessToken(token: string): Promise<AccessTokenWords | undefined>
+  /** Where the bit of a session stands, as its access tokens say. */
+  statusOf(sessionNumber: number): Promise<TokenStatus>
   /** Makes the ends of sessions that were just committed known to every verifier in this process, before it answers. */
   announceRevocations(): Promise<void>
   /** Milliseconds since the epoch. */

@@ -1,8 +1,15 @@
-import { expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { fileHouse } from '../../test/database-file.ts'
+import type { SessionId } from '../domain/session.ts'
+import type { Store } from '../domain/store.ts'
 import { ada, callerOf, testHouse } from '../testing/test-house.ts'
+import { followRevocations } from './follow-revocations.ts'
 
 const revoked = { code: 'AUTH_REVOKED' }
+
+function indexOf(accessToken: string): number {
+  return JSON.parse(Buffer.from(accessToken.split('.')[1] ?? '', 'base64url').toString()).status.status_list.idx
+}
 
 test('a logout at one server is known to another on the same database within 100 ms [ASVS 8.3.2]', {
   retry: 2,
@@ -41,44 +48,72 @@ test('a verifier that cannot ask the database for half a minute refuses every to
   await expect(verification).rejects.toMatchObject({ code: 'REVOCATIONS_STALE' })
 })
 
-test('after() gives every end that is known, and a subscriber hears of news until its signal', async () => {
+test('a subscriber hears of every end after its cursor, then of each new one, until its signal', async () => {
   const house = await testHouse()
-  let heard = 0
+  const heard: number[] = []
   const until = new AbortController()
-  const onNews = () => {
-    heard += 1
+  const listener = {
+    onEnds: (ends: readonly { index: number }[]) => heard.push(...ends.map(({ index }) => index)),
+    onGap: () => {},
+    onClose: () => {},
   }
   const end = async () => {
     const { accessToken } = await house.auth.logIn(ada)
     const caller = await callerOf(house, accessToken)
     await house.auth.logOut({ caller, scope: 'local', origin: ada.origin })
-    return caller.sessionId
+    return indexOf(accessToken)
   }
   await house.auth.signUp(ada)
+  await end()
   const before = await end()
-  house.revocations.subscribe({ onNews, onClose: () => {} }, until.signal)
+  house.revocations.subscribe(listener, { after: 1, until: until.signal })
   const after = await end()
   until.abort()
-  const unheard = await end()
+  await end()
 
-  const [first, ...rest] = house.revocations.after(0, 10)
-  expect([first, ...rest].map((known) => known?.sessionId)).toEqual([before, after, unheard])
-  expect(house.revocations.after(first?.sequence ?? 0, 1)).toEqual(rest.slice(0, 1))
-  expect(heard).toBe(1)
+  expect(heard).toEqual([before, after])
 })
 
-test('an end is told of for ten minutes after its last token has died, for verifiers that are lenient or lag', async () => {
-  const house = await testHouse({ ACCESS_TOKEN_TTL: '60s' })
-  const { accessToken } = await house.auth.signUp(ada)
-  const caller = await callerOf(house, accessToken)
-  await house.auth.logOut({ caller, scope: 'local', origin: ada.origin })
-  house.clock.advance(60 + 599)
-  await house.revocations.catchUp()
-  const justBefore = house.revocations.isRevoked(caller.sessionId)
-  house.clock.advance(62)
-  await house.revocations.catchUp()
+test.each([
+  ['from the future', 4],
+  ['older than the recent ends', 0],
+])('a subscriber whose cursor is %s hears of a gap', async (_, after) => {
+  const { store, places } = storeWithEnds(3)
+  const feed = followRevocations({ store, places, log: silent, now: () => 0, recentEnds: 1 })
+  const heard: string[] = []
+  onTestFinished(feed.close)
+  await feed.catchUp()
 
-  const afterwards = house.revocations.isRevoked(caller.sessionId)
+  const listener = { onEnds: () => heard.push('ends'), onGap: () => heard.push('gap'), onClose: () => {} }
+  feed.subscribe(listener, { after, until: new AbortController().signal })
 
-  expect([justBefore, afterwards]).toEqual([true, false])
+  expect(heard).toEqual(['gap'])
 })
+
+test('a subscriber without a cursor begins now', async () => {
+  const { store, places } = storeWithEnds(3)
+  const feed = followRevocations({ store, places, log: silent, now: () => 0 })
+  const heard: string[] = []
+  onTestFinished(feed.close)
+  await feed.catchUp()
+
+  const listener = { onEnds: () => heard.push('ends'), onGap: () => heard.push('gap'), onClose: () => {} }
+  feed.subscribe(listener, { after: undefined, until: new AbortController().signal })
+
+  expect(heard).toEqual([])
+})
+
+const silent = { debug() {}, info() {}, warn() {}, error() {} }
+
+/** As many ends as told, of sessions that stand at their own numbers. */
+function storeWithEnds(count: number) {
+  const ends = Array.from({ length: count }, (_, at) => ({
+    sequence: at + 1,
+    sessionId: '' as SessionId,
+    sessionNumber: at + 1,
+    accessExpiresAt: 1,
+  }))
+  const after = async (sequence: number) => ends.slice(sequence)
+  const store = { revocations: { after } } as unknown as Store
+  return { store, places: async (index: number) => ({ list: 0, index }) }
+}

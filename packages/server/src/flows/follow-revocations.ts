@@ -1,49 +1,72 @@
 import type { Log } from '../domain/log.ts'
-import type { Revocation, SessionId } from '../domain/session.ts'
+import { keptAfterDeathMilliseconds, type ListPosition, sessionsPerList } from '../domain/status-list.ts'
 import type { Store } from '../domain/store.ts'
+import type { Places } from './place-sessions.ts'
 
-/** Which sessions are over while their access tokens still live, as this process knows it. */
+/** Which sessions are over while their access tokens still live, as this process knows it: one bit each, in lists. */
 export type RevocationFeed = {
-  isRevoked(sessionId: string): boolean
+  isRevoked(position: ListPosition): boolean
+  /** What is known of a list, at this very moment. */
+  snapshotOf(list: number): ListSnapshot
+  /** Forgets lists whose every token is dead. */
+  forget(isOver: (list: number) => boolean): void
   /** Reads what was committed since: here, or by another process on the same database. */
   catchUp(): Promise<void>
   /** Makes sure that what is known here is not old. Costs nothing while the database answers. */
   assertFresh(): Promise<void> | undefined
   /** The number of the newest end that is known here. */
   cursor(): number
-  /** The next ends that are known here, in order: at most `limit` of those after `sequence`. */
-  after(sequence: number, limit: number): Revocation[]
-  /** Tells of news, until the signal. */
-  subscribe(listener: RevocationListener, until: AbortSignal): void
+  /**
+   * Tells each end after the cursor `after`, in order, and from then on each new one, until the signal. Without a
+   * cursor it begins at the newest end. One that is not among the recent ones is answered by `onGap`, and counts as none.
+   */
+  subscribe(listener: RevocationListener, start: { after: number | undefined; until: AbortSignal }): void
   close(): void
 }
 
+export type ListSnapshot = {
+  /** Of length 8,192; undefined where no bit is set. Not to be changed, and only good until the next change. */
+  bits: Uint8Array | undefined
+  /** Another for each change of the bits. */
+  version: number
+  /** All ends up to this number are in it. */
+  cursor: number
+}
+
+/** The end of a session, by the position of its bit. */
+export type ListedEnd = ListPosition & { sequence: number }
+
 export type RevocationListener = {
-  /** There are ends that were not there before: `after` gives them. */
-  onNews(): void
+  onEnds(ends: readonly ListedEnd[]): void
+  /** What came after the cursor is no longer at hand: the lists tell it. */
+  onGap(): void
   /** The feed closes: nothing more will be told. */
   onClose(): void
 }
+
+type FollowDeps = { store: Store; places: Places; log: Log; now(): number; recentEnds?: number }
 
 /** Half of the 100 ms that a logout may take to hold everywhere: what another process wrote is found in time. */
 const pollMilliseconds = 50
 /** A database that was silent for longer is asked before anything is believed. */
 const maxStalenessMilliseconds = 30_000
-const pageSize = 1000
-/**
- * How long an end is told of after its last token has died: verifiers may take a token for 300 seconds more, and
- * their clocks may lag.
- */
-const keptMilliseconds = 600_000
-/** Each sweep visits all, so it must be rare. */
-const pruneMilliseconds = 60_000
+const pageSize = 5_000
+/** A verifier that missed more than these reads the lists again, which is then the shorter way. */
+const defaultRecentEnds = 100_000
 
 /** Keeps up with the ends of sessions in the database, whichever process wrote them. Begins when first asked. */
-export function followRevocations({ store, log, now }: { store: Store; log: Log; now(): number }): RevocationFeed {
-  const revoked = new Set<SessionId>()
-  let ends: Revocation[] = []
-  let prunedAt = now()
+export function followRevocations({
+  store,
+  places,
+  log,
+  now,
+  recentEnds = defaultRecentEnds,
+}: FollowDeps): RevocationFeed {
+  const lists = new Map<number, { bits: Uint8Array; version: number }>()
   const listeners = new Set<RevocationListener>()
+  let recent: ListedEnd[] = []
+  /** Every end after this number that still matters is among the recent ones. */
+  let recentSince = 0
   let cursor = 0
   let readAt = Number.NEGATIVE_INFINITY
   let reading: Promise<void> | undefined
@@ -52,36 +75,39 @@ export function followRevocations({ store, log, now }: { store: Store; log: Log;
 
   async function readOn(): Promise<void> {
     const startedAt = now()
-    const knownBefore = cursor
     for (;;) {
-      const page = await store.revocations.after(cursor, { now: startedAt - keptMilliseconds, limit: pageSize })
-      for (const end of page) if (!revoked.has(end.sessionId)) ends.push(end)
-      for (const { sessionId } of page) revoked.add(sessionId)
-      cursor = Math.max(cursor, page.at(-1)?.sequence ?? 0)
+      const page = await store.revocations.after(cursor, {
+        now: now() - keptAfterDeathMilliseconds,
+        limit: pageSize,
+      })
+      const news = await Promise.all(
+        page.map(async ({ sequence, sessionNumber }) => ({ ...(await places(sessionNumber)), sequence })),
+      )
+      take(news)
       if (page.length < pageSize) break
     }
     readAt = startedAt
-    if (startedAt - prunedAt > pruneMilliseconds) prune(startedAt)
-    if (cursor > knownBefore) for (const listener of listeners) listener.onNews()
   }
 
-  function prune(at: number): void {
-    prunedAt = at
-    const dead = at - keptMilliseconds
-    for (const { sessionId, accessExpiresAt } of ends) if (accessExpiresAt <= dead) revoked.delete(sessionId)
-    ends = ends.filter(({ accessExpiresAt }) => accessExpiresAt > dead)
-  }
-
-  /** Where the ends after `sequence` begin: they are in the order of their numbers. */
-  function placeAfter(sequence: number): number {
-    let low = 0
-    let high = ends.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((ends[middle]?.sequence ?? 0) > sequence) high = middle
-      else low = middle + 1
+  /** Bits, cursor and listeners move in one step, so that whoever reads them sees them agree. */
+  function take(news: ListedEnd[]): void {
+    if (news.length === 0) return
+    for (const { list, index } of news) setBit(list, index)
+    for (const end of news) recent.push(end)
+    cursor = news.at(-1)?.sequence ?? cursor
+    if (recent.length > 2 * recentEnds) {
+      const dropped = recent.length - recentEnds
+      recentSince = recent[dropped - 1]?.sequence ?? recentSince
+      recent = recent.slice(dropped)
     }
-    return low
+    for (const listener of listeners) listener.onEnds(news)
+  }
+
+  function setBit(list: number, index: number): void {
+    const known = lists.get(list) ?? { bits: new Uint8Array(sessionsPerList / 8), version: 0 }
+    known.bits[index >> 3] = (known.bits[index >> 3] ?? 0) | (1 << (index & 7))
+    known.version += 1
+    lists.set(list, known)
   }
 
   /** A read that began before the caller's commit may miss it: wait for that one, then read again. */
@@ -102,18 +128,28 @@ export function followRevocations({ store, log, now }: { store: Store; log: Log;
     timer.unref()
   }
 
+  function tellSince(after: number, listener: RevocationListener): void {
+    if (after > cursor || after < recentSince) {
+      listener.onGap()
+      return
+    }
+    const first = recent.findLastIndex(({ sequence }) => sequence <= after) + 1
+    if (first < recent.length) listener.onEnds(recent.slice(first))
+  }
+
   return {
-    isRevoked: (sessionId) => revoked.has(sessionId as SessionId),
+    isRevoked: ({ list, index }) => (((lists.get(list)?.bits[index >> 3] ?? 0) >> (index & 7)) & 1) === 1,
+    snapshotOf: (list) => ({ bits: lists.get(list)?.bits, version: lists.get(list)?.version ?? 0, cursor }),
+    forget: (isOver) => {
+      for (const list of lists.keys()) if (isOver(list)) lists.delete(list)
+    },
     catchUp,
     assertFresh: () => (now() - readAt <= maxStalenessMilliseconds ? undefined : catchUp()),
     cursor: () => cursor,
-    after: (sequence, limit) => {
-      const start = placeAfter(sequence)
-      return ends.slice(start, start + limit)
-    },
-    subscribe: (listener, until) => {
+    subscribe: (listener, { after, until }) => {
       listeners.add(listener)
       until.addEventListener('abort', () => listeners.delete(listener), { once: true })
+      if (after !== undefined) tellSince(after, listener)
     },
     close: () => {
       isClosed = true

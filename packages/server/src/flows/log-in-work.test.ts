@@ -54,6 +54,7 @@ async function countedAuth({
     inTurn: takeTurns(),
     currentSigner: async () => ({ secret }),
     readAccessToken: async () => undefined,
+    statusOf: async (index) => ({ uri: 'http://localhost:8000/.well-known/status-lists/0', index }),
     announceRevocations: async () => {},
     now,
     newId,

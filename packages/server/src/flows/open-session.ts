@@ -2,7 +2,7 @@ import { signAccessToken } from '../crypto/access-tokens.ts'
 import { digestOf, newRefreshToken } from '../crypto/secrets.ts'
 import { auditEvent, type EventFacts } from '../domain/audit-event.ts'
 import type { Origin } from '../domain/origin.ts'
-import type { Session, SessionId } from '../domain/session.ts'
+import type { NewSession, Session, SessionId } from '../domain/session.ts'
 import type { Store } from '../domain/store.ts'
 import type { User, UserId } from '../domain/user.ts'
 import type { Deps } from './deps.ts'
@@ -32,7 +32,7 @@ export async function openSession(
 ): Promise<OpenedSession> {
   const at = now()
   const expiresAt = at + lifetimes.sessionSeconds * 1000
-  const session: Session = {
+  const begun: NewSession = {
     id: newId() as SessionId,
     userId: user.id,
     createdAt: at,
@@ -43,9 +43,9 @@ export async function openSession(
     userAgent: origin.userAgent,
   }
   const refreshToken = newRefreshToken()
-  const refreshExpiresAt = refreshExpiry(at, session, lifetimes)
+  const refreshExpiresAt = refreshExpiry(at, begun, lifetimes)
 
-  await store.sessions.insert(session)
+  const session = await store.sessions.insert(begun)
   await store.refreshTokens.insert({
     digest: digestOf(refreshToken),
     sessionId: session.id,
@@ -73,7 +73,7 @@ export function accessExpiry(at: number, session: Pick<Session, 'expiresAt'>, li
  * `accessExpiresAt`, so the token must be dead by then.
  */
 export async function issueTokens(
-  { currentSigner, newId, now, issuer, audience }: Deps,
+  { currentSigner, statusOf, newId, now, issuer, audience }: Deps,
   { session, refreshToken, refreshExpiresAt, email }: OpenedSession & { email: string },
 ): Promise<TokenPair> {
   const issuedAt = Math.floor(session.lastUsedAt / 1000)
@@ -86,6 +86,7 @@ export async function issueTokens(
       email,
       sessionId: session.id,
       tokenId: newId(),
+      status: await statusOf(session.number),
       issuedAt,
       expiresAt,
     },

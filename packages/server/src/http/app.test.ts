@@ -93,6 +93,7 @@ const allowed: [path: string, methods: string[]][] = [
   ['/api/auth/revoke', ['POST']],
   ['/.well-known/jwks.json', ['GET', 'HEAD']],
   ['/.well-known/oauth-authorization-server', ['GET', 'HEAD']],
+  ['/.well-known/status-lists', ['GET', 'HEAD']],
   ['/healthz', ['GET', 'HEAD']],
   ['/readyz', ['GET', 'HEAD']],
   ['/metrics', ['GET', 'HEAD']],

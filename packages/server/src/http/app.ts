@@ -19,6 +19,7 @@ import { passwordEndpoints } from './routes/password.ts'
 import { revocationEndpoints } from './routes/revocations.ts'
 import { sessionListEndpoints } from './routes/session-list.ts'
 import { sessionEndpoints } from './routes/sessions.ts'
+import { statusListEndpoints } from './routes/status-lists.ts'
 import { tokenEndpoints } from './routes/tokens.ts'
 import { wellKnownEndpoints } from './routes/well-known.ts'
 
@@ -60,6 +61,7 @@ export function endpointsOf({ servesMetrics }: Pick<HttpSettings, 'servesMetrics
     ...tokenEndpoints,
     ...wellKnownEndpoints,
     metadataEndpoint,
+    ...statusListEndpoints,
     ...revocationEndpoints(),
     ...healthEndpoints,
     ...(servesMetrics ? [metricsEndpoint] : []),

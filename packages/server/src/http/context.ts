@@ -5,6 +5,7 @@ import type { Auth } from '../auth.ts'
 import type { Log } from '../domain/log.ts'
 import type { Origin } from '../domain/origin.ts'
 import type { RevocationFeed } from '../flows/follow-revocations.ts'
+import type { StatusLists } from '../flows/publish-status-lists.ts'
 import type { RefusalTally } from '../flows/tally-refusals.ts'
 import type { Metrics } from './metrics.ts'
 
@@ -13,6 +14,7 @@ export type HttpDeps = {
   auth: Auth
   verifier: Verifier
   revocations: RevocationFeed
+  statusLists: StatusLists
   refusals: RefusalTally
   metrics: Metrics
   log: Log
@@ -31,6 +33,7 @@ export type HttpSettings = {
   keySetMaxAgeSeconds: number
   /** Not in shared-secret mode: its key set is empty. */
   publishesKeys: boolean
+  statusListTtlSeconds: number
   servesDocs: boolean
   servesMetrics: boolean
 }

@@ -9,6 +9,7 @@ import type { Schema } from './schema.ts'
 import { sessionStore } from './sessions.ts'
 import { signingKeyStore } from './signing-keys.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
+import { statusListStore } from './status-lists.ts'
 import { userStore } from './users.ts'
 
 /** A database, ready to be migrated and used. */
@@ -46,6 +47,7 @@ function storeOn(database: Kysely<Schema>): Store {
     sessions: sessionStore(database),
     refreshTokens: refreshTokenStore(database),
     revocations: revocationStore(database),
+    statusLists: statusListStore(database),
     audit: auditStore(database),
     signingKeys: signingKeyStore(database),
     apiCredentials: apiCredentialStore(database),

@@ -8,7 +8,7 @@ export function revocationStore(database: Kysely<Schema>): RevocationStore {
     after: async (sequence, { now, limit }) => {
       const rows = await database
         .selectFrom('revocations')
-        .select(['sequence', 'session_id', 'access_expires_at'])
+        .select(['sequence', 'session_id', 'session_number', 'access_expires_at'])
         .where('sequence', '>', sequence)
         .where('access_expires_at', '>', now)
         .orderBy('sequence')
@@ -17,6 +17,7 @@ export function revocationStore(database: Kysely<Schema>): RevocationStore {
       return rows.map((row) => ({
         sequence: row.sequence,
         sessionId: row.session_id as SessionId,
+        sessionNumber: row.session_number,
         accessExpiresAt: row.access_expires_at,
       }))
     },

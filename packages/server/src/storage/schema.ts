@@ -16,6 +16,7 @@ export type Schema = {
     last_login: number
   }
   sessions: {
+    number: Generated<number>
     id: string
     user_id: string
     created_at: number
@@ -38,8 +39,17 @@ export type Schema = {
   revocations: {
     sequence: Generated<number>
     session_id: string
+    session_number: number
     access_expires_at: number
     created_at: number
+  }
+  status_lists: {
+    list: number
+    expires_at: number
+  }
+  status_list_seed: {
+    id: number
+    seed: string
   }
   auth_events: {
     sequence: Generated<number>

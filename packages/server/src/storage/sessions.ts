@@ -1,5 +1,6 @@
 import type { Kysely, Selectable } from 'kysely'
-import type { Session, SessionId } from '../domain/session.ts'
+import type { NewSession, Session, SessionId } from '../domain/session.ts'
+import { sessionsPerList } from '../domain/status-list.ts'
 import type { SessionStore } from '../domain/store.ts'
 import type { UserId } from '../domain/user.ts'
 import type { Schema } from './schema.ts'
@@ -9,19 +10,38 @@ const rowsPerInsert = 500
 
 export function sessionStore(database: Kysely<Schema>): SessionStore {
   /** Publishes the end of sessions, so that every verifier learns of it in the order of these numbers. */
-  async function publish(ended: { id: string; access_expires_at: number }[], at: number): Promise<void> {
-    const rows = ended.map(({ id, access_expires_at }) => ({ session_id: id, access_expires_at, created_at: at }))
+  async function publish(ended: EndedRow[], at: number): Promise<void> {
+    const rows = ended.map(({ id, number, access_expires_at }) => ({
+      session_id: id,
+      session_number: number,
+      access_expires_at,
+      created_at: at,
+    }))
     while (rows.length > 0) {
       await database.insertInto('revocations').values(rows.splice(0, rowsPerInsert)).execute()
     }
   }
 
+  /** A list is needed as long as one of its sessions can give tokens. */
+  async function prolongList(list: number, expiresAt: number): Promise<void> {
+    await database
+      .insertInto('status_lists')
+      .values({ list, expires_at: expiresAt })
+      .onConflict((conflict) =>
+        conflict.column('list').doUpdateSet({ expires_at: expiresAt }).where('status_lists.expires_at', '<', expiresAt),
+      )
+      .execute()
+  }
+
   return {
     insert: async (session) => {
-      await database
+      const { number } = await database
         .insertInto('sessions')
         .values({ ...toRow(session), revoked_at: null, revoked_reason: null })
-        .execute()
+        .returning('number')
+        .executeTakeFirstOrThrow()
+      await prolongList(Math.floor(number / sessionsPerList), session.expiresAt)
+      return { ...session, number }
     },
 
     findLive: async (id, now) => {
@@ -66,7 +86,7 @@ export function sessionStore(database: Kysely<Schema>): SessionStore {
         .set({ revoked_at: at, revoked_reason: reason })
         .where('id', '=', id)
         .where('revoked_at', 'is', null)
-        .returning(['id', 'access_expires_at'])
+        .returning(['id', 'number', 'access_expires_at'])
         .execute()
       await publish(ended, at)
       return ended.length === 1
@@ -97,7 +117,7 @@ export function sessionStore(database: Kysely<Schema>): SessionStore {
         .where('revoked_at', 'is', null)
         .where('expires_at', '>', at)
       if (except !== undefined) query = query.where('id', '!=', except)
-      const ended = await query.returning(['id', 'access_expires_at']).execute()
+      const ended = await query.returning(['id', 'number', 'access_expires_at']).execute()
       await publish(ended, at)
       return ended.length
     },
@@ -108,7 +128,7 @@ export function sessionStore(database: Kysely<Schema>): SessionStore {
         .set({ revoked_at: at, revoked_reason: reason })
         .where('revoked_at', 'is', null)
         .where('expires_at', '>', at)
-        .returning(['id', 'access_expires_at'])
+        .returning(['id', 'number', 'access_expires_at'])
         .execute()
       await publish(ended, at)
       return ended.length
@@ -118,7 +138,9 @@ export function sessionStore(database: Kysely<Schema>): SessionStore {
 
 type SessionRow = Omit<Selectable<Schema['sessions']>, 'revoked_at' | 'revoked_reason'>
 
-function toRow(session: Session): SessionRow {
+type EndedRow = Pick<SessionRow, 'id' | 'number' | 'access_expires_at'>
+
+function toRow(session: NewSession): Omit<SessionRow, 'number'> {
   return {
     id: session.id,
     user_id: session.userId,
@@ -134,6 +156,7 @@ function toRow(session: Session): SessionRow {
 function toSession(row: SessionRow): Session {
   return {
     id: row.id as SessionId,
+    number: row.number,
     userId: row.user_id as UserId,
     createdAt: row.created_at,
     lastUsedAt: row.last_used_at,

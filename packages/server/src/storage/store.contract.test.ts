@@ -6,7 +6,7 @@ import { newId } from '../crypto/secrets.ts'
 import type { ApiCredential, ApiCredentialId } from '../domain/api-credential.ts'
 import { type AuditEvent, auditEvent } from '../domain/audit-event.ts'
 import { Refusal } from '../domain/refusal.ts'
-import type { Session, SessionId } from '../domain/session.ts'
+import type { NewSession, SessionId } from '../domain/session.ts'
 import type { StoredSigningKey } from '../domain/signing-key.ts'
 import type { Store } from '../domain/store.ts'
 import type { User, UserId } from '../domain/user.ts'
@@ -188,6 +188,52 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
       const inserting = store.sessions.insert(sessionOf(newId() as UserId))
 
       await expect(inserting).rejects.toThrow()
+    })
+
+    test('sessions.insert() gives each session a number of its own, from 1 on, which is never given again', async () => {
+      const store = await openFresh()
+      const { ada, session, other } = await seeded(store)
+      const undone = store.transaction(async (inside) => {
+        await inside.sessions.insert(sessionOf(ada.id))
+        throw new Error('undo')
+      })
+      await expect(undone).rejects.toThrow('undo')
+
+      const third = await store.sessions.insert(sessionOf(ada.id))
+
+      expect([session.number, other.number, third.number]).toEqual([1, 2, 3])
+    })
+
+    test('statusLists.live() answers the lists of sessions that may last beyond an instant', async () => {
+      const store = await openFresh()
+      const { session } = await seeded(store)
+
+      const lists = await Promise.all(
+        [session.expiresAt - 1, session.expiresAt].map((at) => store.statusLists.live(at)),
+      )
+
+      expect(lists).toEqual([[0], []])
+    })
+
+    test('statusLists.live() goes by the session of a list that lasts longest, whichever began last', async () => {
+      const store = await openFresh()
+      const { ada, session } = await seeded(store)
+      await store.sessions.insert(sessionOf(ada.id, { expiresAt: session.expiresAt + day }))
+      await store.sessions.insert(sessionOf(ada.id, { expiresAt: session.expiresAt - day }))
+
+      const live = await store.statusLists.live(session.expiresAt)
+
+      expect(live).toEqual([0])
+    })
+
+    test('statusLists.seed() keeps the first of fifty that are brought at once', async () => {
+      const store = await openFresh()
+      const candidates = Array.from({ length: 50 }, (_, at) => `seed ${at}`)
+
+      const seeds = await Promise.all(candidates.map((candidate) => store.statusLists.seed(candidate)))
+
+      expect(new Set(seeds).size).toBe(1)
+      expect(await store.statusLists.seed('late')).toBe(seeds[0])
     })
 
     test('sessions.findLive() answers the session and the profile of its user', async () => {
@@ -396,7 +442,7 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
 
       const listed = await store.sessions.listLiveOf(bob.id, { now: now + 5, usedSince: now, limit: 10 })
 
-      expect(listed).toEqual({ sessions: [used, lively], count: 2 })
+      expect(listed).toMatchObject({ sessions: [used, lively], count: 2 })
     })
 
     test('sessions.listLiveOf() gives no more than the limit, and counts all', async () => {
@@ -407,7 +453,7 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
 
       const listed = await store.sessions.listLiveOf(bob.id, { ...page, limit: 2 })
 
-      expect(listed).toEqual({ sessions: [sessions[4], sessions[3]], count: 5 })
+      expect(listed).toMatchObject({ sessions: [sessions[4], sessions[3]], count: 5 })
     })
 
     test('sessions.listLiveOf() answers an empty list to a user without a session', async () => {
@@ -860,8 +906,7 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
       const { bob } = await seeded(store)
       const user = { ...userNamed('x'), email: text, passwordHash: text }
       await store.users.insert(user)
-      const session = sessionOf(user.id, { ipAddress: text, userAgent: text })
-      await store.sessions.insert(session)
+      const session = await store.sessions.insert(sessionOf(user.id, { ipAddress: text, userAgent: text }))
       await store.refreshTokens.insert({ digest: text, sessionId: session.id, createdAt: now, expiresAt: now + day })
       await store.refreshTokens.use(text, { at: now, successorSealed: text })
       await store.users.rememberNetwork(user.id, text, now)
@@ -931,12 +976,11 @@ async function openMigrated(url: string): Promise<Store> {
 /** Two users, of whom the first has two sessions and a refresh token. */
 async function seeded(store: Store) {
   const [ada, bob] = [userNamed('ada'), userNamed('bob')]
-  const [session, other] = [sessionOf(ada.id), sessionOf(ada.id)]
   const digest = 'digest'
   await store.users.insert(ada)
   await store.users.insert(bob)
-  await store.sessions.insert(session)
-  await store.sessions.insert(other)
+  const session = await store.sessions.insert(sessionOf(ada.id))
+  const other = await store.sessions.insert(sessionOf(ada.id))
   await store.refreshTokens.insert({ digest, sessionId: session.id, createdAt: now, expiresAt: now + 2 * day })
   return { ada, bob, session, other, digest }
 }
@@ -955,7 +999,7 @@ function userNamed(name: string, facts: Partial<User> = {}): User {
   }
 }
 
-function sessionOf(userId: UserId, facts: Partial<Session> = {}): Session {
+function sessionOf(userId: UserId, facts: Partial<NewSession> = {}): NewSession {
   return {
     id: newId() as SessionId,
     userId,

@@ -50,8 +50,14 @@ export function claimsOf(changes: Record<string, unknown> = {}): Record<string, 
     exp: startOfTime + 3_600,
     jti: randomUUID(),
     sid: '5b1f6f0e-8f0a-4d3c-9a55-0c7d2c1e4f03',
+    status: statusAt(77, String(changes['iss'] ?? issuer)),
     ...changes,
   }
+}
+
+/** What a token says of its bit: here in the list 0. */
+function statusAt(idx: number, iss = issuer) {
+  return { status_list: { idx, uri: `${iss}/.well-known/status-lists/0` } }
 }
 
 interface Parts {

@@ -1,27 +1,33 @@
 import { Refusal } from '../../domain/refusal.ts'
-import type { Revocation } from '../../domain/session.ts'
+import type { ListedEnd } from '../../flows/follow-revocations.ts'
 import type { HttpContext, HttpDeps } from '../context.ts'
 import { type Endpoint, failures } from '../endpoint.ts'
 
 export const revocationStreamPath = '/api/auth/revocations'
 const heartbeatMilliseconds = 2000
-const endsPerMessage = 500
+const endsPerEvent = 500
 /** Each stream holds a socket and a few kilobytes. */
 const maxStreams = 4096
 /** Enough for the backends behind one address, and too few to shut out those of others. */
 const maxStreamsPerNetwork = 256
-/** What a reader may leave unread; the rest is read from memory when it comes to it. */
-const maxUnreadBytes = 64 * 1024
+/** A stream whose client does not read is ended when this much waits: it comes back and goes on where it stood. */
+const maxWaitingBytes = 4 * 1024 * 1024
+/** Streams are ended after an hour, so that the drift between two clocks never adds up to anything. */
+const streamLifeMilliseconds = 60 * 60 * 1000
+
+const encoder = new TextEncoder()
 
 /** The stream that verifiers follow; how many follow it is bounded in all and for each network. */
 export function revocationEndpoints(): Endpoint[] {
   const openStreams = new Map<string, number>()
 
-  function open(network: string): void {
+  /** Answers how many are open with it. */
+  function open(network: string): number {
     const all = [...openStreams.values()].reduce((sum, count) => sum + count, 0)
     const own = openStreams.get(network) ?? 0
     if (all >= maxStreams || own >= maxStreamsPerNetwork) throw new Refusal('OVERLOADED', { retryAfterSeconds: 5 })
     openStreams.set(network, own + 1)
+    return all + 1
   }
 
   function close(network: string): void {
@@ -38,8 +44,10 @@ export function revocationEndpoints(): Endpoint[] {
         operationId: 'followRevocations',
         summary: 'Follow the ends of sessions, as server-sent events',
         description:
-          'For `@latchkey/verify`. `revoked` events tell session ids and when their last access token is dead of age; ' +
-          '`current` says that everything up to its id was told, and comes every two seconds. `Last-Event-ID` resumes.',
+          'For `@latchkey/verify`. `revoked` events tell the indexes of new bits by the number of their status list; ' +
+          '`current` says that everything up to its id was told, and for how many seconds the stream has been open; it ' +
+          'comes every two seconds. `Last-Event-ID` resumes: `reset` says that what came after it is no longer at hand, ' +
+          'and that the lists must be read again. Without it the stream begins now.',
         tags: ['Tokens'],
         responses: {
           200: { description: 'The stream', content: { 'text/event-stream': { schema: { type: 'string' } } } },
@@ -50,74 +58,101 @@ export function revocationEndpoints(): Endpoint[] {
         const headers = { 'Content-Type': 'text/event-stream; charset=utf-8', 'X-Accel-Buffering': 'no' }
         // The body of an answer to HEAD is thrown away unread: a stream in it would never end.
         if (c.req.method === 'HEAD') return c.body(null, 200, headers)
+        const openedAt = performance.now()
         await deps.revocations.catchUp()
         const { network } = c.get('origin')
-        open(network)
-        const stream = streamFrom(readCursor(c, deps.revocations.cursor()), deps, () => close(network))
+        const number = open(network)
+        const stream = streamFrom(c, deps, {
+          openedAt,
+          // A minute for each of the next dozen streams: they do not all come back at once.
+          lifeMilliseconds: streamLifeMilliseconds - (number % 12) * 60_000,
+          onEnd: () => close(network),
+        })
         return c.body(stream, 200, headers)
       },
     },
   ]
 }
 
-/** A cursor that is no number, or that another database gave, counts as none: everything follows. */
-function readCursor(c: HttpContext, newest: number): number {
-  const text = c.req.header('last-event-id') ?? ''
-  const cursor = /^[0-9]{1,15}$/.test(text) ? Number(text) : 0
-  return cursor <= newest ? cursor : 0
+/** What is no number is no cursor of ours, and greater than all of them. */
+function readCursor(c: HttpContext): number | undefined {
+  const text = c.req.header('last-event-id')
+  if (text === undefined || text === '') return undefined
+  return /^[0-9]{1,15}$/.test(text) ? Number(text) : Number.POSITIVE_INFINITY
 }
 
-/**
- * Every end after the cursor, then `current`, then each new end as it is committed. It tells ids and dates, of nobody.
- * A reader that does not read costs no more than `maxUnreadBytes`: nothing is queued for it meanwhile.
- */
-function streamFrom(cursor: number, { revocations }: HttpDeps, onEnd: () => void): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder()
+/** What came after the cursor, then `current`, then each new end as it is committed. It tells positions, and of nobody. */
+function streamFrom(
+  c: HttpContext,
+  { revocations }: HttpDeps,
+  { openedAt, lifeMilliseconds, onEnd }: { openedAt: number; lifeMilliseconds: number; onEnd: () => void },
+): ReadableStream<Uint8Array> {
+  const after = readCursor(c)
   const ended = new AbortController()
   ended.signal.addEventListener('abort', onEnd, { once: true })
-  let sent = cursor
-  let isTold = true
-
-  /** Sends what the reader has room for; `current` only when it has all that is known. */
-  function sendOn(controller: ReadableStreamDefaultController<Uint8Array>): void {
-    const send = (event: string, id: number, data: object) =>
-      controller.enqueue(encoder.encode(`event: ${event}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`))
-    while ((controller.desiredSize ?? 0) > 0) {
-      const part = revocations.after(sent, endsPerMessage)
-      const last = part.at(-1)
-      if (!last) break
-      send('revoked', last.sequence, { sessions: part.map(toMessage) })
-      sent = last.sequence
-      isTold = false
+  const open = (controller: ReadableStreamDefaultController<Uint8Array>) => {
+    const end = () => {
+      if (ended.signal.aborted) return
+      ended.abort()
+      controller.close()
     }
-    if (isTold || (controller.desiredSize ?? 0) <= 0) return
-    send('current', revocations.cursor(), {})
-    isTold = true
+    const send = (bytes: Uint8Array) => {
+      if (ended.signal.aborted) return
+      controller.enqueue(bytes)
+      if ((controller.desiredSize ?? 0) < 0) end()
+    }
+    const sendCurrent = () => {
+      const seconds = Math.floor(performance.now() - openedAt) / 1000
+      send(eventOf('current', revocations.cursor(), { open_seconds: seconds }))
+    }
+
+    const listener = {
+      onEnds: (ends: readonly ListedEnd[]) => send(messageOf(ends)),
+      onGap: () => send(eventOf('reset', revocations.cursor(), {})),
+      onClose: end,
+    }
+    revocations.subscribe(listener, { after, until: ended.signal })
+    sendCurrent()
+    const heart = setInterval(sendCurrent, heartbeatMilliseconds)
+    const life = setTimeout(end, lifeMilliseconds)
+    heart.unref()
+    life.unref()
+    ended.signal.addEventListener('abort', () => {
+      clearInterval(heart)
+      clearTimeout(life)
+    })
   }
 
-  const strategy = new ByteLengthQueuingStrategy({ highWaterMark: maxUnreadBytes })
-  const source = {
-    start: (controller: ReadableStreamDefaultController<Uint8Array>) => {
-      const beat = () => {
-        isTold = false
-        sendOn(controller)
-      }
-      const onClose = () => {
-        ended.abort()
-        controller.close()
-      }
-      revocations.subscribe({ onNews: () => sendOn(controller), onClose }, ended.signal)
-      beat()
-      const heart = setInterval(beat, heartbeatMilliseconds)
-      heart.unref()
-      ended.signal.addEventListener('abort', () => clearInterval(heart))
-    },
-    pull: sendOn,
-    cancel: () => ended.abort(),
-  }
-  return new ReadableStream(source, strategy)
+  const strategy = { highWaterMark: maxWaitingBytes, size: ({ byteLength }: Uint8Array) => byteLength }
+  return new ReadableStream<Uint8Array>({ start: open, cancel: () => ended.abort() }, strategy)
 }
 
-function toMessage({ sessionId, accessExpiresAt }: Revocation) {
-  return { sid: sessionId, exp: Math.ceil(accessExpiresAt / 1000) }
+/** All streams are told of the same ends: what was written for one serves the others. */
+const written = new WeakMap<readonly ListedEnd[], Uint8Array>()
+
+function messageOf(ends: readonly ListedEnd[]): Uint8Array {
+  const known = written.get(ends)
+  if (known) return known
+  const events = inParts(ends).map((part) => eventOf('revoked', part.at(-1)?.sequence ?? 0, { lists: byList(part) }))
+  const message = Buffer.concat(events)
+  written.set(ends, message)
+  return message
+}
+
+function byList(ends: readonly ListedEnd[]): Record<string, number[]> {
+  const lists: Record<string, number[]> = {}
+  for (const { list, index } of ends) {
+    lists[list] ??= []
+    lists[list].push(index)
+  }
+  return lists
+}
+
+function eventOf(event: string, id: number, data: object): Uint8Array {
+  return encoder.encode(`event: ${event}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`)
+}
+
+function inParts(ends: readonly ListedEnd[]): ListedEnd[][] {
+  const count = Math.ceil(ends.length / endsPerEvent)
+  return Array.from({ length: count }, (_, part) => ends.slice(part * endsPerEvent, (part + 1) * endsPerEvent))
 }

@@ -237,6 +237,7 @@ test('a token of shared-secret mode is an HS256 token of type at+jwt with the cl
     jti: expect.stringMatching(uuid),
     iat: now,
     exp: now + 86_400,
+    status: { status_list: { idx: expect.any(Number), uri: 'http://localhost:8000/.well-known/status-lists/0' } },
   })
 })
 

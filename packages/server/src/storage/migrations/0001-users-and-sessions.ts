@@ -24,7 +24,8 @@ export async function up(database: Kysely<unknown>): Promise<void> {
 
   await database.schema
     .createTable('sessions')
-    .addColumn('id', 'text', (column) => column.primaryKey().notNull())
+    .addColumn('number', 'integer', (column) => column.primaryKey().autoIncrement().notNull())
+    .addColumn('id', 'text', (column) => column.notNull().unique())
     .addColumn('user_id', 'text', (column) => column.notNull().references('users.id').onDelete('cascade'))
     .addColumn('created_at', 'integer', (column) => column.notNull())
     .addColumn('last_used_at', 'integer', (column) => column.notNull())
@@ -54,8 +55,23 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .createTable('revocations')
     .addColumn('sequence', 'integer', (column) => column.primaryKey().autoIncrement().notNull())
     .addColumn('session_id', 'text', (column) => column.notNull().unique())
+    .addColumn('session_number', 'integer', (column) => column.notNull())
     .addColumn('access_expires_at', 'integer', (column) => column.notNull())
     .addColumn('created_at', 'integer', (column) => column.notNull())
+    .modifyEnd(sql`strict`)
+    .execute()
+
+  await database.schema
+    .createTable('status_lists')
+    .addColumn('list', 'integer', (column) => column.primaryKey().notNull())
+    .addColumn('expires_at', 'integer', (column) => column.notNull())
+    .modifyEnd(sql`strict`)
+    .execute()
+
+  await database.schema
+    .createTable('status_list_seed')
+    .addColumn('id', 'integer', (column) => column.primaryKey().notNull().check(sql`id = 1`))
+    .addColumn('seed', 'text', (column) => column.notNull())
     .modifyEnd(sql`strict`)
     .execute()
 

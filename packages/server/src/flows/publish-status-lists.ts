@@ -1,0 +1,80 @@
+import type { TokenSigner } from '../crypto/access-tokens.ts'
+import { digestOf } from '../crypto/secrets.ts'
+import { signStatusList } from '../crypto/status-list-tokens.ts'
+import { keptAfterDeathMilliseconds, statusListUri } from '../domain/status-list.ts'
+import type { Store } from '../domain/store.ts'
+import type { ListSnapshot, RevocationFeed } from './follow-revocations.ts'
+
+/** The status lists as the world sees them (draft-ietf-oauth-status-list). */
+export type StatusLists = {
+  /** The addresses of all lists that live (section 9), complete up to the cursor. */
+  addresses(): Promise<{ uris: string[]; cursor: number }>
+  /** A signed list; `undefined` where it was never begun, or all its tokens are dead. */
+  read(list: number): Promise<PublishedList | undefined>
+}
+
+/** `tag` is the same for the same bits, key and period, in whichever process. */
+export type PublishedList = { token: string; tag: string; cursor: number }
+
+/** How long a standard verifier may keep a list: the staleness that ours allows by default. */
+export const statusListTtlSeconds = 30
+const lifeSeconds = 60 * 60
+/** Signed anew when half of its life is over. */
+const periodMilliseconds = 30 * 60 * 1000
+
+type PublishDeps = {
+  store: Pick<Store, 'statusLists'>
+  revocations: RevocationFeed
+  currentSigner(): Promise<TokenSigner>
+  issuer: string
+  now(): number
+}
+
+/** Signs each version of a list once, when it is first asked for. */
+export function publishStatusLists({ store, revocations, currentSigner, issuer, now }: PublishDeps): StatusLists {
+  const kept = new Map<number, { edition: string; token: string; tag: string }>()
+
+  async function readLive(): Promise<number[]> {
+    const live = await store.statusLists.live(now() - keptAfterDeathMilliseconds)
+    const newest = live.at(-1) ?? 0
+    // A list beyond the newest may have begun since.
+    const isOver = (list: number) => list < newest && !live.includes(list)
+    revocations.forget(isOver)
+    for (const list of kept.keys()) if (isOver(list)) kept.delete(list)
+    return live
+  }
+
+  function publish(list: number, { bits, version }: ListSnapshot, signer: TokenSigner) {
+    const keyId = 'secret' in signer ? '' : signer.key.id
+    const period = Math.floor(now() / periodMilliseconds)
+    const edition = `${version} ${period} ${keyId}`
+    const known = kept.get(list)
+    if (known?.edition === edition) return known
+
+    const uri = statusListUri(issuer, list)
+    const issuedAt = Math.floor(now() / 1000)
+    const token = signStatusList({ issuer, uri, bits, issuedAt, lifeSeconds, ttlSeconds: statusListTtlSeconds }, signer)
+    const tag = digestOf(`${uri} ${period} ${keyId} ${Buffer.from(bits ?? []).toString('latin1')}`)
+    const published = { edition, token, tag }
+    kept.set(list, published)
+    return published
+  }
+
+  return {
+    addresses: async () => {
+      await revocations.catchUp()
+      const cursor = revocations.cursor()
+      const live = await readLive()
+      return { uris: live.map((list) => statusListUri(issuer, list)), cursor }
+    },
+
+    read: async (list) => {
+      await revocations.catchUp()
+      if (!(await readLive()).includes(list)) return undefined
+      const signer = await currentSigner()
+      const snapshot = revocations.snapshotOf(list)
+      const { token, tag } = publish(list, snapshot, signer)
+      return { token, tag, cursor: snapshot.cursor }
+    },
+  }
+}

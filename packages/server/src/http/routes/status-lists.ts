@@ -1,0 +1,81 @@
+import { z } from '@hono/zod-openapi'
+import { Refusal } from '../../domain/refusal.ts'
+import type { HttpContext } from '../context.ts'
+import { answerJson, type Endpoint, failures, success } from '../endpoint.ts'
+
+const cursorHeader = {
+  'Revocation-Cursor': {
+    description: 'Ends of sessions up to this one are told; the `Last-Event-ID` from which the stream goes on',
+    schema: { type: 'string' as const },
+  },
+}
+const addressesSchema = z.object({ status_lists: z.array(z.url()) }).openapi('StatusLists')
+const notModified = {
+  description: 'Unchanged since the version that `If-None-Match` names',
+  headers: cursorHeader,
+}
+
+/** The lists of revoked sessions, as any verifier of the Token Status List draft reads them. */
+export const statusListEndpoints: Endpoint[] = [
+  {
+    route: {
+      method: 'get',
+      path: '/.well-known/status-lists',
+      operationId: 'listStatusLists',
+      summary: 'Where the status lists are (draft-ietf-oauth-status-list, section 9)',
+      description: 'The lists of all sessions whose tokens may live.',
+      tags: ['Tokens'],
+      responses: { 200: success('The addresses of the lists', addressesSchema), ...failures(429) },
+    },
+    handle: async (c, { statusLists }) => {
+      const { uris, cursor } = await statusLists.addresses()
+      openToAll(c, cursor)
+      c.header('Cache-Control', 'no-cache')
+      return answerJson(c, { status_lists: uris })
+    },
+  },
+  {
+    route: {
+      method: 'get',
+      path: '/.well-known/status-lists/{list}',
+      operationId: 'readStatusList',
+      summary: 'A signed status list (draft-ietf-oauth-status-list, section 5.1)',
+      description: 'One bit for each session: 1 is revoked. Access tokens name their list and index in `status`.',
+      tags: ['Tokens'],
+      request: { params: z.object({ list: z.string().regex(/^(0|[1-9][0-9]{0,9})$/) }) },
+      responses: {
+        200: {
+          description: 'The Status List Token',
+          headers: cursorHeader,
+          content: { 'application/statuslist+jwt': { schema: { type: 'string' } } },
+        },
+        304: notModified,
+        ...failures(404, 429),
+      },
+    },
+    handle: async (c, { statusLists, settings }) => {
+      const list = c.req.param('list') ?? ''
+      const published = /^(0|[1-9][0-9]{0,9})$/.test(list) ? await statusLists.read(Number(list)) : undefined
+      if (!published) throw new Refusal('NOT_FOUND')
+
+      const tag = `W/"${published.tag}"`
+      openToAll(c, published.cursor)
+      c.header('Cache-Control', `public, max-age=${settings.statusListTtlSeconds}`)
+      c.header('ETag', tag)
+      if (isKnown(c.req.header('if-none-match'), tag)) return c.body(null, 304)
+      return c.body(published.token, 200, { 'Content-Type': 'application/statuslist+jwt' })
+    },
+  },
+]
+
+/** Nothing in the lists is secret, and a page on another site may verify too. */
+function openToAll(c: HttpContext, cursor: number): void {
+  c.header('Revocation-Cursor', String(cursor))
+  c.header('Cross-Origin-Resource-Policy', 'cross-origin')
+  c.header('Access-Control-Allow-Origin', '*')
+}
+
+function isKnown(ifNoneMatch: string | undefined, tag: string): boolean {
+  const known = ifNoneMatch?.split(',').map((one) => one.trim()) ?? []
+  return known.includes(tag) || known.includes(tag.slice(2)) || known.includes('*')
+}
