@@ -12,7 +12,7 @@ interface Options {
    */
   onEvent: (event: StreamEvent, askedAt: number) => void
   /** A clock in milliseconds that is never set back. */
-  elapsed?: () => number
+  elapsed: () => number
   /** How long a connection may say nothing before it counts as dead. */
   silenceMilliseconds?: number
 }
@@ -41,7 +41,7 @@ export function followEventStream({
   url,
   cursor: firstCursor = '',
   onEvent,
-  elapsed = () => performance.now(),
+  elapsed,
   silenceMilliseconds = 10_000,
 }: Options): EventStream {
   let cursor = firstCursor

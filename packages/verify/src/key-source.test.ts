@@ -127,3 +127,22 @@ test.each([null, 'keys', [], {}, { keys: {} }])(
     await expect(keys.get()).rejects.toMatchObject(unavailable)
   },
 )
+
+test('loadedKeys() has its old keys at hand while the issuer is down, asks again a second later, and has none after a day', async () => {
+  const { issuer, keys } = testKeys()
+  const ring = await keys.get()
+  issuer.isDown = true
+  issuer.milliseconds += 300_000
+  const beforeTheFailure = keys.atHand()
+  await keys.get()
+  const rightAfterIt = keys.atHand()
+  const loadsAfterIt = issuer.loads
+  issuer.milliseconds += 1_000
+
+  const aSecondLater = keys.atHand()
+
+  expect([beforeTheFailure, rightAfterIt, aSecondLater]).toEqual([undefined, ring, ring])
+  expect(issuer.loads).toBe(loadsAfterIt + 1)
+  issuer.milliseconds += 24 * 60 * 60 * 1_000
+  expect(keys.atHand()).toBeUndefined()
+})

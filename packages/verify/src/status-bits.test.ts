@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest'
+import { bytesPerList, sessionsPerList, statusBits } from './status-bits.ts'
+
+const issuer = 'https://auth.example.com'
+const uriOf = (list: number) => `${issuer}/.well-known/status-lists/${list}`
+const refused = expect.objectContaining({ code: 'AUTH_INVALID_CLAIMS' })
+
+test('isRevoked() is true for a bit that was set, and for no other of its list', () => {
+  const bits = statusBits(issuer)
+  bits.set(0, 17)
+
+  const revoked = [16, 17, 18].map((index) => bits.isRevoked({ uri: uriOf(0), index }))
+
+  expect(revoked).toEqual([false, true, false])
+})
+
+test.each([
+  ['an index beyond the list', { uri: uriOf(0), index: sessionsPerList }],
+  ['a list of another issuer', { uri: 'https://evil.example.com/.well-known/status-lists/0', index: 0 }],
+  ['a list that is no number', { uri: `${issuer}/.well-known/status-lists/00`, index: 0 }],
+])('isRevoked() refuses %s', (_, status) => {
+  const bits = statusBits(issuer)
+
+  expect(() => bits.isRevoked(status)).toThrow(refused)
+})
+
+test('add() only ever sets bits, and an empty list takes no memory', () => {
+  const bits = statusBits(issuer)
+  bits.set(0, 1)
+  bits.add(0, new Uint8Array(bytesPerList).fill(0b100, 0, 1))
+  bits.add(1, new Uint8Array(bytesPerList))
+
+  const revoked = [0, 1, 2].map((index) => bits.isRevoked({ uri: uriOf(0), index }))
+
+  expect(revoked).toEqual([false, true, true])
+  expect(bits.memoryBytes()).toBeLessThan(2 * bytesPerList)
+})
+
+test('a list that is over has no session that may pass, whatever is told of it', () => {
+  const bits = statusBits(issuer)
+  bits.keepOnly([5])
+  bits.set(3, 7)
+  bits.add(3, new Uint8Array(bytesPerList).fill(1))
+
+  const over = bits.isRevoked({ uri: uriOf(3), index: 0 })
+  const live = bits.isRevoked({ uri: uriOf(5), index: 0 })
+
+  expect([over, live]).toEqual([true, false])
+})
