@@ -68,13 +68,13 @@ export function checkClaims(claims: Claims, rules: ClaimRules, nowSeconds: numbe
   return freezeDeeply({ ...claims, ...user }) as AccessClaims
 }
 
-/** Between which instants, in Unix milliseconds, claims that have passed go on to pass. */
+/** Between which instants, in Unix seconds, claims that have passed go on to pass. */
 export function validityOf(
   { exp, iat, nbf }: AccessClaims,
   { clockToleranceSeconds }: ClaimRules,
 ): { from: number; until: number } {
   const start = typeof nbf === 'number' ? Math.max(iat, nbf) : iat
-  return { from: (start - maxIssuerLeadSeconds) * 1_000, until: (exp + clockToleranceSeconds) * 1_000 }
+  return { from: start - maxIssuerLeadSeconds, until: exp + clockToleranceSeconds }
 }
 
 /** @throws {TokenError} AUTH_INVALID_CLAIMS */

@@ -2,10 +2,15 @@ import { decodeBase64url } from './base64url.ts'
 import { parseStrictJson } from './strict-json.ts'
 import { TokenError } from './token-error.ts'
 
-/** A token taken apart. Nothing in it is trustworthy until its signature has been checked. */
-export interface CompactToken {
+export interface TokenHeader {
   readonly algorithm: string
   readonly keyId: string | undefined
+}
+
+/** A token taken apart. Nothing in it is trustworthy until its signature has been checked. */
+export interface CompactToken extends TokenHeader {
+  /** The header as it was received. */
+  readonly headerText: string
   /** The octets that the signature covers, as they were received. */
   readonly signedText: string
   readonly payload: Buffer
@@ -15,6 +20,8 @@ export interface CompactToken {
 interface Kind {
   readonly types: readonly unknown[]
   readonly maxCharacters: number
+  /** Headers of this kind that were read before, by their text: an issuer writes few. */
+  readonly knownHeaders?: ReadonlyMap<string, TokenHeader>
 }
 
 /** Node refuses more than 16 KiB of headers altogether; a token that leaves no room for others is none of ours. */
@@ -24,7 +31,7 @@ const maxCharacters = 8_192
 const keyIdPattern = /^[A-Za-z0-9._~:@+/=-]{1,128}$/
 
 /** Both spellings of RFC 9068 4; compared by case, so that one kind of token has two names and no more. */
-const accessTokens: Kind = { types: ['at+jwt', 'application/at+jwt'], maxCharacters }
+export const accessTokens: Kind = { types: ['at+jwt', 'application/at+jwt'], maxCharacters }
 
 /**
  * Header parameters that change how a token is to be read: extensions, unencoded or compressed or nested content.
@@ -33,7 +40,8 @@ const accessTokens: Kind = { types: ['at+jwt', 'application/at+jwt'], maxCharact
 const refusedParameters = ['crit', 'b64', 'zip', 'cty']
 
 /**
- * Takes a token, by default an access token, in JWS compact form apart and checks its header (RFC 7515 5.2 steps 1 to 6, RFC 9068 4).
+ * Takes a token, by default an access token, in JWS compact form apart and checks its header (RFC 7515 5.2 steps 1 to
+ * 6, RFC 9068 4).
  *
  * `jwk`, `jku`, `x5u` and `x5c` are not looked at: a token does not bring its own key.
  * Does NOT check the signature, nor whether the algorithm is allowed, nor read the payload.
@@ -47,10 +55,12 @@ export function readCompactToken(token: string, kind: Kind = accessTokens): Comp
     throw new TokenError('AUTH_INVALID')
   }
 
-  const header = readHeader(decode(protectedHeader), kind)
+  const { algorithm, keyId } = kind.knownHeaders?.get(protectedHeader) ?? readHeader(decode(protectedHeader), kind)
   return {
-    ...header,
-    signedText: `${protectedHeader}.${claims}`,
+    algorithm,
+    keyId,
+    headerText: protectedHeader,
+    signedText: token.slice(0, token.length - mac.length - 1),
     payload: decode(claims),
     signature: decode(mac),
   }
@@ -81,7 +91,7 @@ function decode(part: string): Buffer {
   return bytes
 }
 
-function readHeader(bytes: Buffer, { types }: Kind): { algorithm: string; keyId: string | undefined } {
+function readHeader(bytes: Buffer, { types }: Kind): TokenHeader {
   const header = readJsonObject(bytes)
   const { alg, kid, typ } = header
   const isPlain = refusedParameters.every((name) => !Object.hasOwn(header, name))

@@ -1,7 +1,7 @@
 import { backOff, type EventStream, followEventStream, jittered } from './event-stream.ts'
 import type { StreamEvent } from './event-stream-parser.ts'
 import { listLoader } from './list-loader.ts'
-import { sessionsPerList, statusBits } from './status-bits.ts'
+import { type BitStore, sessionsPerList, statusBits } from './status-bits.ts'
 import type { StatusListRules } from './status-list-token.ts'
 import { parseStrictJson } from './strict-json.ts'
 import { TokenError } from './token-error.ts'
@@ -24,6 +24,12 @@ export interface RevocationSource {
 
 export interface RevocationFeed extends RevocationSource {
   assertFresh(): void | Promise<void>
+  /** For who remembers tokens: the bits that `isRevoked` asks, and where one stands. */
+  readonly store: BitStore
+  /** @throws {TokenError} AUTH_INVALID_CLAIMS */
+  positionOf(status: TokenStatus): number
+  /** For how long `assertFresh` goes on to pass, if no clock is set; 0 where it does not. */
+  freshMilliseconds(): number
   close(): void
   status(): RevocationStatus
 }
@@ -35,7 +41,7 @@ export interface RevocationStatus {
   readonly lagMilliseconds: number | undefined
   /** Ends of sessions up to this one are known; undefined before the first load. */
   readonly cursor: string | undefined
-  /** How many lists have a bit set, and what their bits take. */
+  /** How many lists are held, and what their bits take. */
   readonly lists: number
   readonly memoryBytes: number
   /** What ended the last connection, or failed at the last load, if there is none now. */
@@ -173,6 +179,13 @@ export function followRevocations({
     )
   }
 
+  function freshMilliseconds(): number {
+    if (isClosed || proof === undefined) return 0
+    if (onStale === 'accept') return maxStaleness
+    const age = Math.max(elapsed() - proof.elapsedAt, now() - proof.wallAt)
+    return Math.max(maxStaleness - age, 0)
+  }
+
   function assertStillFresh(): void {
     if (isClosed || (onStale === 'reject' && !isFresh())) throw new TokenError('REVOCATIONS_STALE')
   }
@@ -201,6 +214,9 @@ export function followRevocations({
 
   return {
     isRevoked: bits.isRevoked,
+    store: bits.store,
+    positionOf: bits.positionOf,
+    freshMilliseconds,
     assertFresh: () => (proof === undefined && !isClosed ? waitForLists() : assertStillFresh()),
     status: () => ({
       state: state(),

@@ -27,13 +27,14 @@ test.each([
 test('add() only ever sets bits, and an empty list takes no memory', () => {
   const bits = statusBits(issuer)
   bits.set(0, 1)
+  const { length } = bits.store.bytes
   bits.add(0, new Uint8Array(bytesPerList).fill(0b100, 0, 1))
   bits.add(1, new Uint8Array(bytesPerList))
 
   const revoked = [0, 1, 2].map((index) => bits.isRevoked({ uri: uriOf(0), index }))
 
   expect(revoked).toEqual([false, true, true])
-  expect(bits.memoryBytes()).toBeLessThan(2 * bytesPerList)
+  expect([bits.lists(), bits.memoryBytes()]).toEqual([1, length])
 })
 
 test('a list that is over has no session that may pass, whatever is told of it', () => {
@@ -46,4 +47,32 @@ test('a list that is over has no session that may pass, whatever is told of it',
   const live = bits.isRevoked({ uri: uriOf(5), index: 0 })
 
   expect([over, live]).toEqual([true, false])
+})
+
+test('lists that last keep their bits when others are over, at positions of a new epoch', () => {
+  const bits = statusBits(issuer)
+  for (const list of [0, 1, 2]) bits.set(list, 10 + list)
+  const { epoch } = bits.store
+
+  bits.keepOnly([1, 2, 30])
+  bits.set(2, 5)
+
+  const revoked = [0, 1, 2, 30].map((list) => bits.isRevoked({ uri: uriOf(list), index: 10 + list }))
+  expect(revoked).toEqual([true, true, true, false])
+  expect(bits.isRevoked({ uri: uriOf(2), index: 5 })).toBe(true)
+  expect(bits.store.epoch).not.toBe(epoch)
+})
+
+test('more lists than there was room for have their bits each', () => {
+  const bits = statusBits(issuer)
+  const lists = Array.from({ length: 100 }, (_, list) => list)
+  for (const list of lists) bits.set(list, list)
+
+  const wrong = lists.filter((list) => {
+    const own = bits.isRevoked({ uri: uriOf(list), index: list })
+    const next = bits.isRevoked({ uri: uriOf(list), index: list + 1 })
+    return !own || next
+  })
+
+  expect(wrong).toEqual([])
 })

@@ -5,9 +5,24 @@ import type { TokenStatus } from './token-status.ts'
 export const sessionsPerList = 65_536
 export const bytesPerList = sessionsPerList / 8
 
+/** The bits of all lists, one list after the other: what is asked of a known token is one byte of one array. */
+export interface BitStore {
+  /** Replaced by a longer one when lists come. */
+  bytes: Uint8Array
+  /** Another when lists have gone: positions of before are then worth nothing. */
+  epoch: number
+}
+
 /** The bits of all lists of one issuer: they are only ever set. */
 export interface StatusBits {
-  /** @throws {TokenError} AUTH_INVALID_CLAIMS for a place that no list of the issuer has */
+  readonly store: BitStore
+  /**
+   * Where the bit that a token names stands in the store, as long as the epoch lasts.
+   *
+   * @throws {TokenError} AUTH_INVALID_CLAIMS for a place that no list of the issuer has
+   */
+  positionOf(status: TokenStatus): number
+  /** @throws {TokenError} AUTH_INVALID_CLAIMS as `positionOf` */
   isRevoked(status: TokenStatus): boolean
   set(list: number, index: number): void
   /** Sets what is set in these 8,192 bytes too. */
@@ -22,14 +37,18 @@ export interface StatusBits {
   memoryBytes(): number
 }
 
-/** Shared by all lists of which nothing is set, and never written to. */
-const noBits = new Uint8Array(bytesPerList)
-/** Shared by all lists that are over: every token in them is dead, so none may pass. */
-const allBits = new Uint8Array(bytesPerList).fill(0xff)
+/** Shared by all lists that are over: every token in them is dead, so every bit is set. */
+const partOfTheOver = 0
+
+/** How many lists more there is room for whenever there is none. */
+const listsPerGrowth = 16
 
 export function statusBits(issuer: string): StatusBits {
   const prefix = `${issuer.replace(/\/$/, '')}/.well-known/status-lists/`
-  const bitsOf = new Map<string, Uint8Array>()
+  const store: BitStore = { bytes: new Uint8Array(bytesPerList).fill(0xff), epoch: 0 }
+  /** In which part of the store a list stands, by its address. */
+  let parts = new Map<string, number>()
+  let partsInUse = 1
   let live = new Set<number>()
   let newest = 0
 
@@ -42,60 +61,87 @@ export function statusBits(issuer: string): StatusBits {
     return list < newest && !live.has(list)
   }
 
-  /** What stands for a list that was not heard of: nothing is set in one that begins. */
-  function meet(uri: string): Uint8Array {
+  /** Makes room for a list that was not heard of: nothing is set in one that begins. */
+  function meet(uri: string): number {
     const list = listOf(uri)
     if (list === undefined) throw new TokenError('AUTH_INVALID_CLAIMS')
-    const bits = isOver(list) ? allBits : noBits
-    bitsOf.set(uri, bits)
-    return bits
+    if (isOver(list)) return partOfTheOver
+    const part = partsInUse
+    partsInUse += 1
+    if (partsInUse * bytesPerList > store.bytes.length) resize(partsInUse + listsPerGrowth)
+    parts.set(uri, part)
+    return part
   }
 
-  /** Bits of the list's own, to be written to; undefined where all are set. */
-  function open(list: number): Uint8Array | undefined {
+  function resize(size: number): void {
+    const bytes = new Uint8Array(size * bytesPerList)
+    bytes.set(store.bytes)
+    store.bytes = bytes
+  }
+
+  /** Where the bits of a list begin, in bytes; undefined where all are set. */
+  function startOf(list: number): number | undefined {
     const uri = prefix + list
-    const known = bitsOf.get(uri) ?? meet(uri)
-    if (known === allBits) return undefined
-    if (known !== noBits) return known
-    const own = new Uint8Array(bytesPerList)
-    bitsOf.set(uri, own)
-    return own
+    const part = parts.get(uri) ?? meet(uri)
+    return part === partOfTheOver ? undefined : part * bytesPerList
   }
 
-  function ownLists(): number {
-    let count = 0
-    for (const bits of bitsOf.values()) if (bits !== noBits && bits !== allBits) count += 1
-    return count
+  /** Moves the lists that last together. Whoever knows a position learns by the epoch that it is another now. */
+  function dropOver(): void {
+    const lasting = [...parts].filter(([uri]) => !isOver(listOf(uri) ?? 0))
+    if (lasting.length === parts.size) return
+    const bytes = new Uint8Array((lasting.length + 1) * bytesPerList)
+    bytes.fill(0xff, 0, bytesPerList)
+    for (const [at, [, part]] of lasting.entries()) {
+      bytes.set(store.bytes.subarray(part * bytesPerList, (part + 1) * bytesPerList), (at + 1) * bytesPerList)
+    }
+    parts = new Map(lasting.map(([uri], at) => [uri, at + 1]))
+    partsInUse = lasting.length + 1
+    store.bytes = bytes
+    store.epoch += 1
+  }
+
+  function positionOf({ uri, index }: TokenStatus): number {
+    if (index >= sessionsPerList) throw new TokenError('AUTH_INVALID_CLAIMS')
+    return (parts.get(uri) ?? meet(uri)) * sessionsPerList + index
   }
 
   return {
-    isRevoked({ uri, index }) {
-      const bits = bitsOf.get(uri) ?? meet(uri)
-      const byte = bits[index >>> 3]
-      if (byte === undefined || index >= sessionsPerList) throw new TokenError('AUTH_INVALID_CLAIMS')
-      return ((byte >> (index & 7)) & 1) === 1
-    },
+    store,
+    positionOf,
+    isRevoked: (status) => isSetAt(store, positionOf(status)),
 
     set(list, index) {
-      const bits = open(list)
-      if (bits) bits[index >>> 3] = (bits[index >>> 3] ?? 0) | (1 << (index & 7))
+      const start = startOf(list)
+      if (start === undefined) return
+      const at = start + (index >>> 3)
+      store.bytes[at] = (store.bytes[at] ?? 0) | (1 << (index & 7))
     },
 
-    add(list, more) {
-      if (!more.some((byte) => byte !== 0)) return
-      const bits = open(list)
-      if (bits) for (const [at, byte] of more.entries()) bits[at] = (bits[at] ?? 0) | byte
+    add(list, bits) {
+      if (!bits.some((byte) => byte !== 0)) return
+      const start = startOf(list)
+      if (start === undefined) return
+      const { bytes } = store
+      for (let at = 0; at < bytesPerList; at += 1) bytes[start + at] = (bytes[start + at] ?? 0) | (bits[at] ?? 0)
     },
 
     keepOnly(lists) {
       live = new Set(lists)
       newest = Math.max(newest, ...lists)
-      for (const uri of bitsOf.keys()) if (isOver(listOf(uri) ?? 0)) bitsOf.set(uri, allBits)
+      dropOver()
+      const toCome = lists.filter((list) => !parts.has(prefix + list)).length
+      if ((partsInUse + toCome) * bytesPerList > store.bytes.length) resize(partsInUse + toCome)
     },
 
     listOf,
     uriOf: (list) => prefix + list,
-    lists: ownLists,
-    memoryBytes: () => ownLists() * bytesPerList,
+    lists: () => parts.size,
+    memoryBytes: () => store.bytes.length,
   }
+}
+
+/** Whether the bit at a position is set. */
+export function isSetAt({ bytes }: BitStore, position: number): boolean {
+  return (((bytes[position >>> 3] ?? 0xff) >>> (position & 7)) & 1) === 1
 }

@@ -65,11 +65,12 @@ const nine = 0x39
 function scan(text: string, maxDepth: number): void {
   /** The member names seen so far in each object that is open; undefined for an open array. */
   const open: (Set<string> | undefined)[] = []
+  const hasEscapes = text.includes('\\')
   let at = 0
   while (at < text.length) {
     const character = text.charCodeAt(at)
     if (character === quote) {
-      at = scanString(text, at, open)
+      at = scanString(text, at, open, hasEscapes)
       continue
     }
     if (character === openBrace || character === openBracket) {
@@ -86,8 +87,11 @@ function scan(text: string, maxDepth: number): void {
 }
 
 /** Reads the string that starts at `start`, as a member name when a colon follows. Returns where it ends. */
-function scanString(text: string, start: number, open: (Set<string> | undefined)[]): number {
-  const end = findStringEnd(text, start)
+function scanString(text: string, start: number, open: (Set<string> | undefined)[], hasEscapes: boolean): number {
+  // Without a backslash in the text a string ends at the next quote.
+  const end = hasEscapes ? findStringEnd(text, start) : text.indexOf('"', start + 1) + 1
+  if (end === 0) throw new StrictJsonError('JSON text does not follow the grammar')
+  if (!hasEscapes && !isFollowedByColon(text, end)) return end
   const raw = text.slice(start + 1, end - 1)
   const value = raw.includes('\\') ? parseString(text.slice(start, end)) : raw
   if (isFollowedByColon(text, end)) noteName(value, open.at(-1))

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import type { RevocationSource } from './revocation-feed.ts'
-import { revokedEvent, testIssuer } from './testing/issuer.ts'
+import { resetEvent, revokedEvent, testIssuer } from './testing/issuer.ts'
 import { deadAddress } from './testing/server.ts'
 import {
   ada,
@@ -183,7 +183,7 @@ test('verify() refuses a token whose session was revoked a moment ago', async ()
 
   listener.send(revokedEvent('2', 0, 77))
 
-  await expect.poll(() => verifier.status().revocations?.lists).toBe(1)
+  await expect.poll(() => verifier.status().revocations?.cursor).toBe('2')
   await expect(verifier.verify(token)).rejects.toMatchObject({ code: 'AUTH_REVOKED', status: 401 })
 })
 
@@ -302,6 +302,64 @@ test('verifyNow() refuses a token that it remembers once its session is revoked'
   revoked.add(77)
 
   expect(() => verifier.verifyNow(token)).toThrow(expect.objectContaining({ code: 'AUTH_REVOKED' }))
+})
+
+test('verifyNow() reads the clock of the system once in each turn of the event loop', async () => {
+  vi.resetModules()
+  const clock = vi.spyOn(Date, 'now').mockReturnValue(startOfTime * 1_000)
+  endings.push(() => clock.mockRestore())
+  const { createVerifier: create } = await import('./verifier.ts')
+  const verifier = create({ issuer, keys: { keys: [key.jwk] }, revocations: 'off' })
+  const token = tokenOf(key, { claims: claimsOf({ exp: startOfTime + 60 }) })
+  verifier.verifyNow(token)
+  verifier.verifyNow(token)
+
+  clock.mockReturnValue((startOfTime + 60) * 1_000)
+  const inTheSameTurn = verifier.verifyNow(token)
+  await new Promise(setImmediate)
+
+  expect(inTheSameTurn).toBeDefined()
+  expect(() => verifier.verifyNow(token)).toThrow(expect.objectContaining({ code: 'AUTH_EXPIRED' }))
+})
+
+test('verifyNow() reads the clock again for the 257th token of a turn', async () => {
+  vi.resetModules()
+  const clock = vi.spyOn(Date, 'now').mockReturnValue(startOfTime * 1_000)
+  endings.push(() => clock.mockRestore())
+  const { createVerifier: create } = await import('./verifier.ts')
+  const verifier = create({ issuer, keys: { keys: [key.jwk] }, revocations: 'off' })
+  const token = tokenOf(key, { claims: claimsOf({ exp: startOfTime + 60 }) })
+  verifier.verifyNow(token)
+  verifier.verifyNow(token)
+
+  clock.mockReturnValue((startOfTime + 60) * 1_000)
+  for (let count = 0; count < 255; count += 1) verifier.verifyNow(token)
+
+  expect(() => verifier.verifyNow(token)).toThrow(expect.objectContaining({ code: 'AUTH_EXPIRED' }))
+})
+
+test('verifyNow() refuses a remembered token of a list that is over, and finds the others where they moved', async () => {
+  const opened = await openIssuer(key.jwk)
+  for (const list of [0, 1]) opened.revoke(list, 5)
+  const verifier = testVerifier({ ...remote, issuer: opened.url, revocations: 'feed' })
+  const [first, second] = [0, 1].map((list) => {
+    const status = { status_list: { idx: 9, uri: opened.uriOf(list) } }
+    return tokenOf(key, { claims: claimsOf({ iss: opened.url, status }) })
+  })
+  const listener = await opened.nextListener()
+  for (const token of [first, second]) await verifier.verify(String(token))
+  opened.drop(0)
+
+  listener.send(resetEvent('2'))
+  const next = await opened.nextListener()
+  next.send(revokedEvent('3', 1, 8))
+  await expect.poll(() => verifier.status().revocations?.cursor).toBe('3')
+
+  expect(() => verifier.verifyNow(String(first))).toThrow(expect.objectContaining({ code: 'AUTH_REVOKED' }))
+  expect(verifier.verifyNow(String(second))).toBeDefined()
+  next.send(revokedEvent('4', 1, 9))
+  await expect.poll(() => verifier.status().revocations?.cursor).toBe('4')
+  expect(() => verifier.verifyNow(String(second))).toThrow(expect.objectContaining({ code: 'AUTH_REVOKED' }))
 })
 
 test('verifyNow() refuses a token that it remembers while the source is stale', () => {

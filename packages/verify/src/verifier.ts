@@ -1,11 +1,12 @@
 import { type AccessClaims, checkClaims, validityOf } from './claims.ts'
-import { type CompactToken, readCompactToken, readJsonObject } from './compact-token.ts'
+import { accessTokens, type CompactToken, readCompactToken, readJsonObject, type TokenHeader } from './compact-token.ts'
 import { fixedKeys, type KeySource, loadedKeys } from './key-source.ts'
 import { type KeyRing, readKeySet, readSecret, type VerificationKey } from './keys.ts'
 import { fetchKeySet } from './remote-keys.ts'
 import { followRevocations, type RevocationSource, type RevocationStatus } from './revocation-feed.ts'
 import { signatureMatches } from './signature.ts'
-import { tokenCache } from './token-cache.ts'
+import { isSetAt } from './status-bits.ts'
+import { notKnown, tokenCache } from './token-cache.ts'
 import { TokenError } from './token-error.ts'
 import { readTokenStatus, type TokenStatus } from './token-status.ts'
 import { readOptions, type VerifierOptions, type VerifierSettings } from './verifier-options.ts'
@@ -53,16 +54,24 @@ export interface VerifierStatus {
 /** What the server gives without a hint of its own how long its keys last. */
 const suppliedKeysMaxAgeSeconds = 5 * 60
 
-/** A token that was verified by these keys. It passes again between two instants, unless it was revoked. */
+/** A token that was verified, and where its bit stands. */
 interface VerifiedToken {
   readonly claims: AccessClaims
-  readonly ring: KeyRing
-  /** Unix milliseconds. */
-  readonly from: number
-  readonly until: number
   /** Undefined where revocations are off. */
   readonly status: TokenStatus | undefined
 }
+
+/**
+ * For how long time is asked of one clock alone. Whatever is allowed to last is checked by all clocks when it begins, and
+ * it ends before any of that does; so a clock that is set back in between can prolong nothing by more than this.
+ */
+const leaseMilliseconds = 100
+
+/** How many remembered tokens are judged by one reading of the clock, if they come in one turn of the event loop. */
+const tokensPerReading = 256
+
+/** Kept before anybody replaces it: a clock that tests move by hand is read for every token. */
+const systemNow = Date.now
 
 /**
  * Makes a verifier of the access tokens of one issuer.
@@ -78,27 +87,82 @@ export function createVerifier(options: VerifierOptions): Verifier {
   const keys = openKeys(settings)
   const feed = openFeed(settings, keys)
   const revocations = feed ?? sourceOf(settings)
-  const cache = tokenCache<VerifiedToken>(settings.cacheSize)
-  const listAddresses = new Map<string, string>()
+  const cache = tokenCache(settings.cacheSize)
+  const knownHeaders = new Map<string, TokenHeader>()
+  const kind = { ...accessTokens, knownHeaders }
+  const begunAt = Math.floor(now() / 1_000)
+  /** Where another source than the feed is asked: the lists that tokens name, and their numbers. */
+  let uris: string[] = []
+  let numbers = new Map<string, number>()
+  let epoch = 0
   let cachedBy: KeyRing | undefined
+  let seconds = 0
+  let tokensLeft = 0
+  let isTurnWatched = false
+  let mayRemember = false
+  let leaseFrom = Number.POSITIVE_INFINITY
+  let leaseUntil = Number.NEGATIVE_INFINITY
   let hits = 0
   let misses = 0
 
   function verifyNow(token: string): AccessClaims | undefined {
-    const known = cache.get(token)
-    if (known === undefined || !isStillValid(known)) return verifyAfresh(token)
+    const slot = cache.find(token)
+    if (slot === notKnown) return verifyAfresh(token)
+
+    if (tokensLeft === 0) readClock()
+    tokensLeft -= 1
+    if (!mayRemember || !cache.isWithin(slot, seconds)) return verifyAfresh(token)
     hits += 1
-    return admitNow(known)
+    if (feed === undefined) return admitKnown(slot)
+    if (feed.store.epoch !== epoch) return verifyAfresh(token)
+    if (isSetAt(feed.store, cache.place(slot))) throw new TokenError('AUTH_REVOKED')
+    return cache.claims(slot)
   }
 
-  function isStillValid({ ring, from, until }: VerifiedToken): boolean {
+  /** Where no feed tells, but another source or none. */
+  function admitKnown(slot: number): AccessClaims | undefined {
+    const claims = cache.claims(slot)
+    if (claims === undefined || revocations === undefined) return claims
+    return admitNow({ claims, status: { uri: uris[cache.place(slot)] ?? '', index: cache.index(slot) } })
+  }
+
+  /**
+   * Reading the clock costs more than all else that is asked of a known token, so one reading serves all that come in
+   * the same turn of the event loop. Nothing new can be heard of revocations before the turn ends either.
+   */
+  function readClock(): void {
     const instant = now()
-    return instant < until && instant >= from && keys.atHand() === ring
+    seconds = instant / 1_000 - begunAt
+    mayRemember = (instant < leaseUntil && instant >= leaseFrom) || renewLease(instant)
+    tokensLeft = 1
+    if (now !== systemNow) return
+    tokensLeft = tokensPerReading
+    if (!isTurnWatched) setImmediate(endTurn)
+    isTurnWatched = true
+  }
+
+  function endTurn(): void {
+    isTurnWatched = false
+    tokensLeft = 0
+  }
+
+  function endLease(): void {
+    tokensLeft = 0
+    leaseUntil = Number.NEGATIVE_INFINITY
+  }
+
+  /** Whether tokens may be judged by what is remembered of them: the keys are the same, and the lists fresh. */
+  function renewLease(instant: number): boolean {
+    if (cachedBy === undefined || keys.atHand() !== cachedBy) return false
+    const milliseconds = Math.min(feed ? feed.freshMilliseconds() : leaseMilliseconds, leaseMilliseconds)
+    leaseFrom = instant
+    leaseUntil = instant + milliseconds
+    return milliseconds > 0
   }
 
   /** Undefined where the revocations must be waited for. */
   function admitNow({ claims, status }: VerifiedToken): AccessClaims | undefined {
-    if (status === undefined || revocations === undefined) return claims
+    if (revocations === undefined || status === undefined) return claims
     const wait = revocations.assertFresh?.()
     if (wait !== undefined) {
       // `verify` will ask again, and hear of it then.
@@ -110,36 +174,59 @@ export function createVerifier(options: VerifierOptions): Verifier {
   }
 
   function verifyAfresh(token: string): AccessClaims | undefined {
-    const parts = readCompactToken(token)
+    const parts = readCompactToken(token, kind)
     assertAllowed(parts, settings)
     const ring = keys.atHand()
     const key = ring?.find(parts.algorithm, parts.keyId)
     if (!ring || !key) return undefined
 
-    const verified = verifyByKey(parts, key, ring)
+    const verified = verifyByKey(parts, key)
     const claims = admitNow(verified)
-    if (claims !== undefined) remember(token, verified)
+    if (claims !== undefined) remember(token, verified, ring)
     return claims
   }
 
-  function verifyByKey(parts: CompactToken, key: VerificationKey, ring: KeyRing): VerifiedToken {
+  function verifyByKey(parts: CompactToken, key: VerificationKey): VerifiedToken {
     const claims = verifyWithKey(parts, key, settings)
-    const status = revocations && shared(readTokenStatus(claims))
-    return { claims, ring, status, ...validityOf(claims, settings.rules) }
+    noteHeader(parts)
+    return { claims, status: revocations && readTokenStatus(claims) }
   }
 
-  /** Few lists have many tokens: one text for the address of each is found faster, and takes less. */
-  function shared({ uri, index }: TokenStatus): TokenStatus {
-    const known = listAddresses.get(uri)
-    if (known === undefined && listAddresses.size < maxSharedAddresses) listAddresses.set(uri, uri)
-    return { uri: known ?? uri, index }
+  /** It was signed by the issuer, so it need not be read again. */
+  function noteHeader({ headerText, algorithm, keyId }: CompactToken): void {
+    if (knownHeaders.size >= maxKnownHeaders || knownHeaders.has(headerText)) return
+    knownHeaders.set(headerText, { algorithm, keyId })
   }
 
-  function remember(token: string, verified: VerifiedToken): void {
-    if (verified.ring !== cachedBy) cache.clear()
-    cachedBy = verified.ring
+  /** Seconds are counted from when the verifier began, so that they fit. */
+  function remember(token: string, { claims, status }: VerifiedToken, ring: KeyRing): void {
+    if (ring !== cachedBy || (feed && feed.store.epoch !== epoch)) forgetAll()
+    cachedBy = ring
+    epoch = feed?.store.epoch ?? 0
     misses += 1
-    cache.set(token, verified)
+    const { from, until } = validityOf(claims, settings.rules)
+    cache.add(token, claims, {
+      from: clamp(Math.ceil(from) - begunAt),
+      until: clamp(Math.floor(until) - begunAt),
+      place: status ? placeOf(status) : 0,
+      index: status?.index ?? 0,
+    })
+  }
+
+  function placeOf(status: TokenStatus): number {
+    if (feed) return feed.positionOf(status)
+    const known = numbers.get(status.uri)
+    if (known !== undefined) return known
+    const number = uris.push(status.uri) - 1
+    numbers.set(status.uri, number)
+    return number
+  }
+
+  function forgetAll(): void {
+    cache.clear()
+    uris = []
+    numbers = new Map()
+    endLease()
   }
 
   async function verify(token: string): Promise<AccessClaims> {
@@ -151,12 +238,12 @@ export function createVerifier(options: VerifierOptions): Verifier {
     const claims = verifyNow(token)
     if (claims !== undefined) return claims
 
-    const parts = readCompactToken(token)
+    const parts = readCompactToken(token, kind)
     const { key, ring } = await findKey(parts, keys, settings)
-    const verified = verifyByKey(parts, key, ring)
+    const verified = verifyByKey(parts, key)
     await revocations?.assertFresh?.()
     if (verified.status && revocations?.isRevoked(verified.status)) throw new TokenError('AUTH_REVOKED')
-    remember(token, verified)
+    remember(token, verified, ring)
     return verified.claims
   }
 
@@ -175,12 +262,20 @@ export function createVerifier(options: VerifierOptions): Verifier {
       revocations: feed?.status(),
       cache: { size: cache.size(), hits, misses },
     }),
-    close: () => revocations?.close?.(),
+    close() {
+      endLease()
+      revocations?.close?.()
+    },
   }
 }
 
-/** Many times what an installation has in use. */
-const maxSharedAddresses = 16_384
+/** One for each key of an issuer; only headers of tokens that it signed are kept. */
+const maxKnownHeaders = 64
+
+/** Keeps what a 32-bit number holds: a token that would be good for longer is verified again after 68 years. */
+function clamp(seconds: number): number {
+  return Math.min(Math.max(seconds, -0x7fffffff), 0x7fffffff)
+}
 
 /** The part of a verification that needs nothing but the token, the key and the time. */
 function verifyWithKey(
