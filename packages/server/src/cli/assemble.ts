@@ -134,6 +134,7 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
       keySetMaxAgeSeconds,
       publishesKeys: !secret,
       statusListTtlSeconds,
+      revocationStream: config.REVOCATION_STREAM,
       servesDocs: config.DOCS === 'on',
       servesMetrics: servesMetrics(config),
     },

@@ -236,7 +236,7 @@ export const settings = {
   RATE_LIMIT_INTROSPECT: setting({
     fallback: '6000/minute',
     meaning:
-      'Introspections and revocations for each API credential, and refused ones for each client address; `off` to disable.',
+      'Introspections, revocations and streams that an API opens, for each API credential, and refused ones for each client address; `off` to disable.',
     read: rate,
   }),
   TRUSTED_PROXIES: setting({
@@ -247,8 +247,8 @@ export const settings = {
   REVOCATION_STREAM: setting({
     fallback: 'public',
     meaning:
-      'Who may follow `/api/auth/revocations`: `public`, which is everyone. It tells session ids and dates, of nobody.',
-    read: oneOf('public'),
+      'Who may follow `/api/auth/revocations`: `public`, which is everyone, or `credential`, APIs with one of `latchkey apis add`. The status lists are public in either case.',
+    read: oneOf('public', 'credential'),
   }),
   CORS_ORIGINS: setting({
     fallback: '',

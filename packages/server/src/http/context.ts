@@ -34,6 +34,8 @@ export type HttpSettings = {
   /** Not in shared-secret mode: its key set is empty. */
   publishesKeys: boolean
   statusListTtlSeconds: number
+  /** Whether everyone may follow the stream, or APIs with a credential alone. */
+  revocationStream: 'public' | 'credential'
   servesDocs: boolean
   servesMetrics: boolean
 }

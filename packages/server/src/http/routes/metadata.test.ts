@@ -22,7 +22,9 @@ test('GET /.well-known/oauth-authorization-server says where everything is [RFC9
     response_types_supported: [],
     grant_types_supported: [],
     service_documentation: 'https://auth.example.com/docs',
+    status_list_aggregation_endpoint: 'https://auth.example.com/.well-known/status-lists',
     latchkey_revocation_stream: 'https://auth.example.com/api/auth/revocations',
+    latchkey_revocation_stream_auth_methods_supported: ['none'],
   })
 })
 
@@ -36,6 +38,14 @@ test('the metadata leaves out what there is not: keys in shared-secret mode, and
   expect(Object.values(metadata)).not.toContain(null)
 })
 
+test('the metadata says that the stream takes a credential where it does', async () => {
+  const { request } = await testHouse({ REVOCATION_STREAM: 'credential' })
+
+  const metadata = (await request(path)).json()
+
+  expect(metadata.latchkey_revocation_stream_auth_methods_supported).toEqual(['client_secret_basic', 'Bearer'])
+})
+
 test('every address that the metadata names answers, and each way to authenticate is one', async () => {
   const { request, send, credential, tokens } = await apiHouse()
   const metadata = (await request(path)).json()
@@ -43,6 +53,7 @@ test('every address that the metadata names answers, and each way to authenticat
 
   const keys = await request(pathOf(metadata.jwks_uri))
   const docs = await request(pathOf(metadata.service_documentation))
+  const lists = await request(pathOf(metadata.status_list_aggregation_endpoint))
   const stream = await request(pathOf(metadata.latchkey_revocation_stream), { method: 'HEAD' })
   const introspected = await send(
     pathOf(metadata.introspection_endpoint),
@@ -51,7 +62,8 @@ test('every address that the metadata names answers, and each way to authenticat
   )
   const revoked = await send(pathOf(metadata.revocation_endpoint), { token: tokens.accessToken }, { credential })
 
-  expect([keys, docs, stream, introspected, revoked].map(({ status }) => status)).toEqual([200, 200, 200, 200, 200])
+  const answers = [keys, docs, lists, stream, introspected, revoked]
+  expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200))
 })
 
 test('the issuer of the metadata is the issuer of the tokens, letter for letter [RFC9068-4g]', async () => {

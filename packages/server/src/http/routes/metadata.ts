@@ -2,10 +2,14 @@ import { z } from '@hono/zod-openapi'
 import type { HttpSettings } from '../context.ts'
 import { answerPublicly, type Endpoint, success } from '../endpoint.ts'
 import { revocationStreamPath } from './revocations.ts'
+import { statusListsPath } from './status-lists.ts'
 import { introspectionPath, revocationPath } from './tokens.ts'
 import { keySetPath } from './well-known.ts'
 
 const metadataPath = '/.well-known/oauth-authorization-server'
+
+/** How an API shows its credential: `http/authenticate-api.ts`. */
+const apiMethods = ['client_secret_basic', 'Bearer'] as const
 
 const noValues = z.array(z.string()).max(0)
 
@@ -20,7 +24,15 @@ const metadataSchema = z
     response_types_supported: noValues.openapi({ description: 'None: there is no authorization endpoint' }),
     grant_types_supported: noValues.openapi({ description: 'None: there is no token endpoint' }),
     service_documentation: z.url().optional().openapi({ description: 'Left out where `/docs` is off' }),
+    status_list_aggregation_endpoint: z.url().openapi({
+      description: 'Where the status lists are (draft-ietf-oauth-status-list, section 9.2)',
+    }),
     latchkey_revocation_stream: z.url().openapi({ description: 'The stream of revocations, for verifiers' }),
+    latchkey_revocation_stream_auth_methods_supported: z
+      .array(z.enum(['none', 'client_secret_basic', 'Bearer']))
+      .openapi({
+        description: '`none`: no credential is needed',
+      }),
   })
   .openapi('ServerMetadata')
 
@@ -30,18 +42,21 @@ const metadataSchema = z
  * The two empty lists stand against RFC 8414, section 3.2, and for section 2: there the first is required, and the
  * second, left out, would claim the code and implicit grants.
  */
-function metadataOf({ publicUrl, publishesKeys, servesDocs }: HttpSettings): z.output<typeof metadataSchema> {
+function metadataOf(settings: HttpSettings): z.output<typeof metadataSchema> {
+  const { publicUrl, publishesKeys, servesDocs, revocationStream } = settings
   return {
     issuer: publicUrl,
     ...(publishesKeys ? { jwks_uri: publicUrl + keySetPath } : {}),
     introspection_endpoint: publicUrl + introspectionPath,
-    introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'Bearer'],
+    introspection_endpoint_auth_methods_supported: [...apiMethods],
     revocation_endpoint: publicUrl + revocationPath,
     revocation_endpoint_auth_methods_supported: ['client_secret_basic'],
     response_types_supported: [],
     grant_types_supported: [],
     ...(servesDocs ? { service_documentation: `${publicUrl}/docs` } : {}),
+    status_list_aggregation_endpoint: publicUrl + statusListsPath,
     latchkey_revocation_stream: publicUrl + revocationStreamPath,
+    latchkey_revocation_stream_auth_methods_supported: revocationStream === 'public' ? ['none'] : [...apiMethods],
   }
 }
 

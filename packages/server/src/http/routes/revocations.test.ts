@@ -1,6 +1,8 @@
 import { Hono } from 'hono'
 import { afterEach, expect, test, vi } from 'vitest'
+import { fileHouse } from '../../../test/database-file.ts'
 import type { RevocationListener } from '../../flows/follow-revocations.ts'
+import { apiHouse, basic, withApi } from '../../testing/api-house.ts'
 import { ada, callerOf, originAt, testHouse } from '../../testing/test-house.ts'
 import type { HttpDeps, HttpEnv } from '../context.ts'
 import { revocationEndpoints } from './revocations.ts'
@@ -119,7 +121,7 @@ async function openByHand() {
     subscribe: (listener: RevocationListener) => listeners.push(listener),
   }
   const [endpoint] = revocationEndpoints()
-  const deps = { revocations } as unknown as HttpDeps
+  const deps = { revocations, settings: { revocationStream: 'public' } } as unknown as HttpDeps
   const app = new Hono<HttpEnv>()
   app.use((c, next) => {
     c.set('origin', originAt('192.0.2.1'))
@@ -209,4 +211,84 @@ test('GET /api/auth/revocations lets one network open 256 streams, and shuts nob
   expect(oneMore.status).toBe(503)
   expect(oneMore.headers.get('retry-after')).toBe('5')
   expect([another.status, inItsPlace.status]).toEqual([200, 200])
+})
+
+const closed = { REVOCATION_STREAM: 'credential' }
+const bearer = (credential: string) => ({ authorization: `Bearer ${credential}` })
+
+test.each<[string, (credential: string) => Record<string, string>]>([
+  ['as a Bearer', bearer],
+  ['as the password of its name', (credential) => basic('tasks', credential)],
+])('GET /api/auth/revocations takes the credential of an API %s where it asks for one', async (_, show) => {
+  const house = await apiHouse(closed)
+
+  const response = await open(house, show(house.credential))
+
+  expect(response.status).toBe(200)
+  expect(await read(response)).toEqual(current(0))
+  await response.body?.cancel()
+})
+
+test.each<[string, (house: Awaited<ReturnType<typeof apiHouse>>) => Record<string, string>]>([
+  ['nothing', () => ({})],
+  ['an unknown credential', () => bearer(`lka_${'A'.repeat(43)}`)],
+  ['a credential under another name', ({ credential }) => basic('other', credential)],
+  ["a user's access token", ({ tokens }) => bearer(tokens.accessToken)],
+])('GET and HEAD /api/auth/revocations refuse who shows %s where they ask for a credential', async (_, show) => {
+  const house = await apiHouse(closed)
+
+  const answers = [await open(house, show(house)), await open(house, show(house), 'HEAD')]
+
+  expect(answers.map(({ status }) => status)).toEqual([401, 401])
+  expect(answers[0]?.headers.get('www-authenticate')).toMatch(/Basic .*Bearer/)
+  expect(await answers[0]?.json()).toMatchObject({ error: { code: 'AUTH_API_INVALID', details: null } })
+})
+
+test('GET /api/auth/revocations refuses a credential that was revoked, and audits it', async () => {
+  const house = await withApi(await fileHouse(closed))
+  await house.auth.revokeApi({ name: 'tasks', origin: originAt('local') })
+
+  const response = await open(house, bearer(house.credential))
+
+  await house.refusals.flush()
+  expect(response.status).toBe(401)
+  expect(
+    house.database.rows("select failure_reason, api_name from auth_events where event_type = 'api_refused'"),
+  ).toEqual([{ failure_reason: 'revoked', api_name: 'tasks' }])
+})
+
+test('GET /api/auth/revocations limits refused credentials by address, and a good one by itself', async () => {
+  const house = await apiHouse({ ...closed, RATE_LIMIT_INTROSPECT: '1/minute' })
+  const ask = (address: string, headers: Record<string, string> = {}) =>
+    house.request(path, { method: 'HEAD', address, headers })
+
+  const guesses = [await ask('192.0.2.7'), await ask('192.0.2.7')]
+  const good = [await ask('192.0.2.8', bearer(house.credential)), await ask('192.0.2.9', bearer(house.credential))]
+
+  expect(guesses.map(({ status }) => status)).toEqual([401, 429])
+  expect(good.map(({ status }) => status)).toEqual([200, 429])
+})
+
+test('GET /api/auth/revocations bounds the streams of one network, with a credential too', async () => {
+  const house = await apiHouse(closed)
+  const openOne = () =>
+    house.app.fetch(new Request(`http://localhost:8000${path}`, { headers: bearer(house.credential) }), {
+      remoteAddress: '192.0.2.1',
+    })
+  const streams = await Promise.all(Array.from({ length: 256 }, openOne))
+
+  const oneMore = await openOne()
+
+  expect(streams.map(({ status }) => status)).toEqual(streams.map(() => 200))
+  expect(oneMore.status).toBe(503)
+  await Promise.all(streams.map(({ body }) => body?.cancel()))
+})
+
+test('the status lists stay open to everyone where the stream takes a credential', async () => {
+  const { request } = await apiHouse(closed)
+
+  const lists = await request('/.well-known/status-lists')
+  const list = await request('/.well-known/status-lists/0')
+
+  expect([lists, list].map(({ status }) => status)).toEqual([200, 200])
 })

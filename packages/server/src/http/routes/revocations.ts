@@ -1,7 +1,8 @@
 import { Refusal } from '../../domain/refusal.ts'
 import type { ListedEnd } from '../../flows/follow-revocations.ts'
+import { authenticateApi } from '../authenticate-api.ts'
 import type { HttpContext, HttpDeps } from '../context.ts'
-import { type Endpoint, failures } from '../endpoint.ts'
+import { asApi, type Endpoint, failures } from '../endpoint.ts'
 
 export const revocationStreamPath = '/api/auth/revocations'
 const heartbeatMilliseconds = 2000
@@ -47,14 +48,17 @@ export function revocationEndpoints(): Endpoint[] {
           'For `@latchkey/verify`. `revoked` events tell the indexes of new bits by the number of their status list; ' +
           '`current` says that everything up to its id was told, and for how many seconds the stream has been open; it ' +
           'comes every two seconds. `Last-Event-ID` resumes: `reset` says that what came after it is no longer at hand, ' +
-          'and that the lists must be read again. Without it the stream begins now.',
+          'and that the lists must be read again. Without it the stream begins now. Takes the credential of an API where ' +
+          '`REVOCATION_STREAM` is `credential`.',
         tags: ['Tokens'],
+        security: [{}, ...asApi],
         responses: {
           200: { description: 'The stream', content: { 'text/event-stream': { schema: { type: 'string' } } } },
-          ...failures(429, 503),
+          ...failures(401, 429, 503),
         },
       },
       handle: async (c, deps) => {
+        if (deps.settings.revocationStream === 'credential') await authenticateApi(c, deps)
         const headers = { 'Content-Type': 'text/event-stream; charset=utf-8', 'X-Accel-Buffering': 'no' }
         // The body of an answer to HEAD is thrown away unread: a stream in it would never end.
         if (c.req.method === 'HEAD') return c.body(null, 200, headers)

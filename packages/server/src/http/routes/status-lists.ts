@@ -3,6 +3,8 @@ import { Refusal } from '../../domain/refusal.ts'
 import type { HttpContext } from '../context.ts'
 import { answerJson, type Endpoint, failures, success } from '../endpoint.ts'
 
+export const statusListsPath = '/.well-known/status-lists'
+
 const cursorHeader = {
   'Revocation-Cursor': {
     description: 'Ends of sessions up to this one are told; the `Last-Event-ID` from which the stream goes on',
@@ -20,7 +22,7 @@ export const statusListEndpoints: Endpoint[] = [
   {
     route: {
       method: 'get',
-      path: '/.well-known/status-lists',
+      path: statusListsPath,
       operationId: 'listStatusLists',
       summary: 'Where the status lists are (draft-ietf-oauth-status-list, section 9)',
       description: 'The lists of all sessions whose tokens may live.',
@@ -37,7 +39,7 @@ export const statusListEndpoints: Endpoint[] = [
   {
     route: {
       method: 'get',
-      path: '/.well-known/status-lists/{list}',
+      path: `${statusListsPath}/{list}`,
       operationId: 'readStatusList',
       summary: 'A signed status list (draft-ietf-oauth-status-list, section 5.1)',
       description: 'One bit for each session: 1 is revoked. Access tokens name their list and index in `status`.',
