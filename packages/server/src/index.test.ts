@@ -165,6 +165,35 @@ test('createLatchkey() counts clients by the address that the platform tells', a
   expect(statuses).toEqual([401, 429, 401, 401, 429])
 })
 
+test.each([
+  ['http://localhost:8000', '/.well-known/oauth-authorization-server'],
+  ['http://localhost:8000/auth', '/.well-known/oauth-authorization-server/auth'],
+  ['http://localhost:8000', '/.well-known/jwks.json'],
+  ['http://localhost:8000', '/.well-known/status-lists'],
+  ['http://localhost:8000', '/.well-known/status-lists/0'],
+])('an embedded server at %s is handed %s, and answers it', async (publicUrl, path) => {
+  const latchkey = embed({ publicUrl })
+  await latchkey.migrate()
+  await latchkey.fetch(post('/api/auth/signup', credentials))
+
+  const answer = await latchkey.fetch(get(path))
+
+  expect(latchkey.handles(path)).toBe(true)
+  expect(answer.status).toBe(200)
+})
+
+test('handles() knows every path of the contract, and leaves the others to the program', async () => {
+  const latchkey = embed()
+  const contract = (await (await latchkey.fetch(get('/openapi.json'))).json()) as { paths: object }
+  const paths = Object.keys(contract.paths).map((path) => path.replaceAll(/\{\w+\}/g, '0'))
+
+  const handled = paths.filter(latchkey.handles)
+
+  expect(handled).toEqual(paths)
+  expect(paths).toContain('/.well-known/status-lists/0')
+  expect(['/', '/api/tasks', '/.well-known/other', '/.well-known/status-listsx'].filter(latchkey.handles)).toEqual([])
+})
+
 test('nodeListener() answers for node:http as fetch() does', async () => {
   const latchkey = embed()
   await latchkey.migrate()
