@@ -19,7 +19,13 @@ const server = createServer((request, response) => {
   response.setHeader('revocation-cursor', '0')
   const { url = '' } = request
   const list = tokens[Number(url.split('/').at(-1))]
-  if (url === '/.well-known/jwks.json') response.end(JSON.stringify({ keys: [key.publicJwk] }))
+  if (url === '/.well-known/oauth-authorization-server') {
+    const jwks_uri = `${issuer()}/.well-known/jwks.json`
+    const status_list_aggregation_endpoint = `${issuer()}/.well-known/status-lists`
+    const latchkey_revocation_stream = `${issuer()}/api/auth/revocations`
+    const feed = { status_list_aggregation_endpoint, latchkey_revocation_stream }
+    response.end(JSON.stringify({ issuer: issuer(), jwks_uri, ...feed }))
+  } else if (url === '/.well-known/jwks.json') response.end(JSON.stringify({ keys: [key.publicJwk] }))
   else if (url === '/.well-known/status-lists') {
     response.end(JSON.stringify({ status_lists: tokens.map((_, at) => statusListUri(issuer(), at)) }))
   } else if (url.startsWith('/.well-known/status-lists/') && list) response.end(list)

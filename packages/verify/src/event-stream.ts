@@ -4,6 +4,8 @@ import { eventStreamParser, type StreamEvent } from './event-stream-parser.ts'
 
 interface Options {
   url: string
+  /** Of an API, where the stream asks for one. */
+  credential?: string | undefined
   /** What to go on after at first: the `Last-Event-ID` of the first connection. */
   cursor?: string
   /**
@@ -39,6 +41,7 @@ const cursorPattern = /^[\x21-\x7e]{1,256}$/
  */
 export function followEventStream({
   url,
+  credential,
   cursor: firstCursor = '',
   onEvent,
   elapsed,
@@ -63,6 +66,7 @@ export function followEventStream({
     const askedAt = elapsed()
     return openStream({
       url,
+      credential,
       cursor,
       silenceMilliseconds,
       read: eventStreamParser((event) => {
@@ -104,6 +108,7 @@ export function jittered(milliseconds: number): number {
 
 interface Connection {
   url: string
+  credential: string | undefined
   cursor: string
   silenceMilliseconds: number
   read: (piece: Uint8Array) => void
@@ -112,13 +117,17 @@ interface Connection {
 }
 
 /** Opens one connection and returns what ends it. */
-function openStream({ url, cursor, silenceMilliseconds, read, onEnd }: Connection): () => void {
+function openStream({ url, credential, cursor, silenceMilliseconds, read, onEnd }: Connection): () => void {
   let reason = 'the stream ended'
   const open = url.startsWith('https:') ? requestHttps : requestHttp
   const headers = { accept: 'text/event-stream', 'cache-control': 'no-cache' }
   const request = open(url, {
     agent: false,
-    headers: cursor === '' ? headers : { ...headers, 'last-event-id': cursor },
+    headers: {
+      ...headers,
+      ...(cursor === '' ? {} : { 'last-event-id': cursor }),
+      ...(credential === undefined ? {} : { authorization: `Bearer ${credential}` }),
+    },
   })
   const silence = setTimeout(() => request.destroy(new Error('the stream fell silent')), silenceMilliseconds)
   silence.unref()
@@ -134,7 +143,9 @@ function openStream({ url, cursor, silenceMilliseconds, read, onEnd }: Connectio
   request.on('response', (response) => {
     const type = response.headers['content-type'] ?? ''
     if (response.statusCode !== 200 || !/^text\/event-stream\s*(;|$)/i.test(type)) {
-      request.destroy(new Error(`the answer was ${response.statusCode} ${type}`))
+      const isRefused = response.statusCode === 401
+      const answer = isRefused ? 'it takes the credential of an API' : `the answer was ${response.statusCode} ${type}`
+      request.destroy(new Error(answer))
     }
     response.on('error', (error) => {
       reason = error.message

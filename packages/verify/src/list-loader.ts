@@ -1,6 +1,5 @@
-import { Agent as HttpAgent } from 'node:http'
-import { Agent as HttpsAgent } from 'node:https'
-import { type HttpAnswer, httpGet } from './http-get.ts'
+import type { Agent } from 'node:http'
+import { type HttpAnswer, httpRequest } from './http-request.ts'
 import type { StatusBits } from './status-bits.ts'
 import { maxListCharacters, readStatusList, type StatusListRules } from './status-list-token.ts'
 import { parseStrictJson } from './strict-json.ts'
@@ -9,10 +8,10 @@ export interface ListLoader {
   /**
    * Loads every list that lives and sets its bits. What was loaded before another list failed stays set.
    *
+   * @param addresses where the issuer says which lists there are
    * @throws {Error} which names what failed: then nothing is proven
    */
-  load(): Promise<LoadedLists>
-  close(): void
+  load(addresses: string): Promise<LoadedLists>
 }
 
 export interface LoadedLists {
@@ -24,6 +23,7 @@ export interface LoadedLists {
 
 interface Options {
   readonly issuer: string
+  readonly agent: Agent
   readonly bits: StatusBits
   readonly findKey: StatusListRules['findKey']
   /** Unix milliseconds. */
@@ -31,20 +31,24 @@ interface Options {
   readonly timeoutMilliseconds?: number
 }
 
-const listsAtOnce = 8
+export const listsAtOnce = 8
 
 /** Over a billion sessions, and two megabytes of addresses. */
 const maxLists = 16_384
 const maxAddressBytes = 8 * 1_024 * 1_024
 
 /** Loads status lists over HTTP, each only when it has changed (ETag). Caches on the way are asked to ask again. */
-export function listLoader({ issuer, bits, findKey, now, timeoutMilliseconds = 5_000 }: Options): ListLoader {
-  const Agent = issuer.startsWith('https:') ? HttpsAgent : HttpAgent
-  const agent = new Agent({ keepAlive: true, maxSockets: listsAtOnce })
+export function listLoader({ issuer, agent, bits, findKey, now, ...limits }: Options): ListLoader {
+  const { timeoutMilliseconds = 5_000 } = limits
   const tags = new Map<number, string>()
 
   async function ask(url: string, maxBytes: number, headers: Record<string, string>): Promise<HttpAnswer> {
-    return httpGet(url, { agent, timeoutMilliseconds, maxBytes, headers: { 'cache-control': 'no-cache', ...headers } })
+    return httpRequest(url, {
+      agent,
+      timeoutMilliseconds,
+      maxBytes,
+      headers: { 'cache-control': 'no-cache', ...headers },
+    })
   }
 
   async function loadList(list: number): Promise<LoadedLists> {
@@ -64,8 +68,8 @@ export function listLoader({ issuer, bits, findKey, now, timeoutMilliseconds = 5
     return proofOf(answer)
   }
 
-  async function load(): Promise<LoadedLists> {
-    const answer = await ask(bits.uriOf(0).replace(/\/0$/, ''), maxAddressBytes, { accept: 'application/json' })
+  async function load(addresses: string): Promise<LoadedLists> {
+    const answer = await ask(addresses, maxAddressBytes, { accept: 'application/json' })
     if (answer.status !== 200) throw new Error(`the addresses of the lists were answered with ${answer.status}`)
     const lists = readAddresses(answer.body, bits)
     bits.keepOnly(lists)
@@ -84,7 +88,7 @@ export function listLoader({ issuer, bits, findKey, now, timeoutMilliseconds = 5
     }))
   }
 
-  return { load, close: () => agent.destroy() }
+  return { load }
 }
 
 function readAddresses(body: Buffer, bits: StatusBits): number[] {

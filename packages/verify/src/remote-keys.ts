@@ -1,14 +1,11 @@
 import type { LoadedKeySet } from './key-source.ts'
+import { maxAgeOf } from './max-age.ts'
 import { parseStrictJson } from './strict-json.ts'
 
 interface Limits {
   timeoutMilliseconds?: number
   maxBytes?: number
 }
-
-const defaultMaxAgeSeconds = 5 * 60
-const leastMaxAgeSeconds = 30
-const greatestMaxAgeSeconds = 60 * 60
 
 /**
  * Fetches a JWK set (RFC 7517 5) over HTTP, by strict JSON.
@@ -47,11 +44,4 @@ async function readBody(response: Response, maxBytes: number): Promise<Buffer> {
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)
-}
-
-function maxAgeOf(cacheControl: string): number {
-  if (/\bno-(store|cache)\b/i.test(cacheControl)) return leastMaxAgeSeconds
-  const stated = /(?:^|[\s,])max-age="?(\d{1,10})/i.exec(cacheControl)?.[1]
-  if (stated === undefined) return defaultMaxAgeSeconds
-  return Math.min(Math.max(Number(stated), leastMaxAgeSeconds), greatestMaxAgeSeconds)
 }

@@ -1,4 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest'
+import { keepAliveAgent } from './http-request.ts'
 import { algorithms, readKeySet } from './keys.ts'
 import { followRevocations, type RevocationFeed } from './revocation-feed.ts'
 import { currentEvent, listTokenOf, resetEvent, revokedEvent, testIssuer } from './testing/issuer.ts'
@@ -18,14 +19,21 @@ interface Changes {
   silenceMilliseconds?: number
   patienceMilliseconds?: number
   maxStalenessSeconds?: number
-  onStale?: 'reject' | 'accept'
+  onStale?: 'reject' | 'introspect' | 'accept'
 }
 
 /** A feed of the issuer with clocks that are moved by hand. */
 function testFeed(issuer: string, changes: Changes = {}) {
   const clock = { milliseconds: 0, wall: startOfTime * 1_000 }
+  const agent = keepAliveAgent(issuer, 8)
+  endings.push(() => agent.destroy())
   const feed = followRevocations({
     issuer,
+    agent,
+    findEndpoints: async () => ({
+      statusLists: `${issuer}/.well-known/status-lists`,
+      revocationStream: `${issuer}/api/auth/revocations`,
+    }),
     findKey: async ({ algorithm, keyId }) => {
       const key = ring.find(algorithm, keyId)
       if (!key) throw new TokenError('AUTH_INVALID')

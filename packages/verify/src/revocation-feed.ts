@@ -1,3 +1,4 @@
+import type { Agent } from 'node:http'
 import { backOff, type EventStream, followEventStream, jittered } from './event-stream.ts'
 import type { StreamEvent } from './event-stream-parser.ts'
 import { listLoader } from './list-loader.ts'
@@ -48,12 +49,24 @@ export interface RevocationStatus {
   readonly problem: string | undefined
 }
 
+/** Where the lists are listed, and the stream. */
+export interface FeedEndpoints {
+  statusLists: string
+  revocationStream: string
+}
+
 interface Options {
   issuer: string
+  /** For the lists. */
+  agent: Agent
+  /** Asked before each load. Rejects where the issuer cannot be found. */
+  findEndpoints: () => Promise<FeedEndpoints>
+  /** For the stream. */
+  credential?: string | undefined
   /** Finds the key of a status list. Rejects where there is none. */
   findKey: StatusListRules['findKey']
   maxStalenessSeconds: number
-  onStale?: 'reject' | 'accept'
+  onStale?: 'reject' | 'introspect' | 'accept'
   /** Unix milliseconds. */
   now: () => number
   /** A clock in milliseconds that is never set back. */
@@ -75,13 +88,16 @@ const reloadMilliseconds = 60 * 60 * 1_000
 /**
  * Follows the issuer's revocations: loads all status lists, then follows the stream from where they stood.
  *
- * Events of `{issuer}/api/auth/revocations`: `revoked` brings indexes by list; `current` says that nothing is missing
+ * Events of the stream: `revoked` brings indexes by list; `current` says that nothing is missing
  * and for how long the stream has been open, which dates it whatever held it back; `reset` sends back to the lists.
  * A bit once set stays set. While the stream brings no fresh `current` the lists are polled. An event that cannot be
  * read drops the connection, and the issuer is asked for it again.
  */
 export function followRevocations({
   issuer,
+  agent,
+  findEndpoints,
+  credential,
   findKey,
   maxStalenessSeconds,
   onStale = 'reject',
@@ -93,10 +109,10 @@ export function followRevocations({
   const maxStaleness = maxStalenessSeconds * 1_000
   const pollMilliseconds = Math.min(Math.max(maxStaleness / 4, 100), 10_000)
   const bits = statusBits(issuer)
-  const loader = listLoader({ issuer, bits, findKey, now })
-  const url = `${issuer.replace(/\/$/, '')}/api/auth/revocations`
+  const loader = listLoader({ issuer, agent, bits, findKey, now })
   let proof: Proof | undefined
   let stream: EventStream | undefined
+  let streamUrl = ''
   let loadedAt = 0
   let problem: string | undefined = 'no list was loaded yet'
   let failures = 0
@@ -130,8 +146,22 @@ export function followRevocations({
   function startOver(): void {
     stream?.close()
     stream = undefined
+    streamUrl = ''
     resets += 1
     schedule(resets === 1 ? 0 : backOff(resets))
+  }
+
+  function follow(url: string, cursor: number): void {
+    stream?.close()
+    streamUrl = url
+    stream = followEventStream({
+      url,
+      credential,
+      cursor: String(cursor),
+      onEvent: take,
+      elapsed,
+      silenceMilliseconds,
+    })
   }
 
   async function load(): Promise<void> {
@@ -139,13 +169,14 @@ export function followRevocations({
     isLoading = true
     const startedAt = elapsed()
     try {
-      const { cursor, ageSeconds } = await loader.load()
+      const { statusLists, revocationStream } = await findEndpoints()
+      const { cursor, ageSeconds } = await loader.load(statusLists)
       if (isClosed) return
       prove(startedAt - ageSeconds * 1_000)
       loadedAt = startedAt
       failures = 0
       problem = undefined
-      stream ??= followEventStream({ url, cursor: String(cursor), onEvent: take, elapsed, silenceMilliseconds })
+      if (revocationStream !== streamUrl) follow(revocationStream, cursor)
       endWait()
     } catch (error) {
       failures += 1
@@ -187,7 +218,7 @@ export function followRevocations({
   }
 
   function assertStillFresh(): void {
-    if (isClosed || (onStale === 'reject' && !isFresh())) throw new TokenError('REVOCATIONS_STALE')
+    if (isClosed || (onStale !== 'accept' && !isFresh())) throw new TokenError('REVOCATIONS_STALE')
   }
 
   /** Everyone who asks while nothing is known waits together. The timer keeps the process alive meanwhile. */
@@ -230,7 +261,6 @@ export function followRevocations({
       isClosed = true
       clearTimeout(timer)
       stream?.close()
-      loader.close()
       endWait()
     },
   }

@@ -3,13 +3,21 @@ import { type Algorithm, algorithms, type KeySet } from './keys.ts'
 import type { RevocationSource } from './revocation-feed.ts'
 
 export interface VerifierOptions {
-  /** Who issues the tokens: compared exactly with `iss`, and the address that keys and revocations come from. */
+  /**
+   * Who issues the tokens: compared exactly with `iss`. Where keys and revocations are is what its metadata says
+   * (RFC 8414).
+   */
   issuer: string
+  /**
+   * What `latchkey apis add NAME` printed. Sent to the issuer alone, to open the stream of revocations and to introspect;
+   * taken only where the issuer is https or on this machine.
+   */
+  credential?: string | undefined
   /** For shared-secret mode, HS256: at least 32 bytes (of UTF-8, when it is text). */
   secret?: string | Uint8Array | undefined
   /**
    * The public keys, or what gives them: asked again every 5 minutes and for an unknown key.
-   * Without `secret` and `keys` they are fetched from `{issuer}/.well-known/jwks.json`.
+   * Without `secret` and `keys` they are fetched from the issuer's `jwks_uri`.
    */
   keys?: KeySet | (() => Promise<KeySet> | KeySet) | undefined
   /** Which algorithms count: ES256, EdDSA and RS256 by default; with a secret HS256 alone. */
@@ -24,8 +32,11 @@ export interface VerifierOptions {
   revocations?: 'feed' | 'off' | RevocationSource | undefined
   /** How old the newest proof may be that no revocation is missing: 30 by default. */
   maxStalenessSeconds?: number | undefined
-  /** What happens to tokens beyond that: `reject` with 503 by default, or `accept` what is not known to be revoked. */
-  onStale?: 'reject' | 'accept' | undefined
+  /**
+   * What happens to tokens beyond that: `reject` with 503 by default; `introspect`, ask the issuer about each one by the
+   * credential (RFC 7662), and refuse with 503 where it does not answer; `accept` what is not known to be revoked.
+   */
+  onStale?: 'reject' | 'introspect' | 'accept' | undefined
   /**
    * How many verified tokens are remembered at least; up to twice as many can be. 50,000 by default, which take up to
    * 150 MB when they are all in use; 0 remembers none.
@@ -38,17 +49,19 @@ export interface VerifierOptions {
 /** The options, checked, with the defaults filled in. */
 export interface VerifierSettings {
   readonly rules: ClaimRules
+  readonly credential: string | undefined
   readonly algorithms: readonly Algorithm[]
   readonly keys: Uint8Array | KeySet | (() => Promise<KeySet> | KeySet) | undefined
   readonly revocations: 'feed' | 'off' | RevocationSource
   readonly maxStalenessSeconds: number
-  readonly onStale: 'reject' | 'accept'
+  readonly onStale: 'reject' | 'introspect' | 'accept'
   readonly cacheSize: number
   readonly now: () => number
 }
 
 const optionNames = new Set<string>([
   'issuer',
+  'credential',
   'secret',
   'keys',
   'algorithms',
@@ -90,7 +103,10 @@ export function readOptions(options: VerifierOptions): VerifierSettings {
     isNumber(maxStalenessSeconds) && maxStalenessSeconds > 0 && maxStalenessSeconds <= 86_400,
     `maxStalenessSeconds must be a number above 0 and up to 86400: it is ${shown(maxStalenessSeconds)}`,
   )
-  demand(onStale === 'reject' || onStale === 'accept', `onStale must be "reject" or "accept": it is ${shown(onStale)}`)
+  demand(
+    onStale === 'reject' || onStale === 'introspect' || onStale === 'accept',
+    `onStale must be "reject", "introspect" or "accept": it is ${shown(onStale)}`,
+  )
   demand(
     Number.isInteger(cacheSize) && cacheSize >= 0 && cacheSize <= 1_000_000,
     `cacheSize must be a whole number from 0 to 1000000: it is ${shown(cacheSize)}`,
@@ -100,8 +116,14 @@ export function readOptions(options: VerifierOptions): VerifierSettings {
     revocations === 'feed' || revocations === 'off' || typeof revocations?.isRevoked === 'function',
     `revocations must be "feed", "off" or have a function isRevoked: it is ${shown(revocations)}`,
   )
+  demand(
+    onStale !== 'introspect' || (options.credential !== undefined && revocations === 'feed'),
+    'onStale "introspect" needs a credential, and revocations from the feed',
+  )
+  const issuer = readIssuer(options.issuer)
   return {
-    rules: { issuer: readIssuer(options.issuer), audience, profile, clockToleranceSeconds },
+    rules: { issuer, audience, profile, clockToleranceSeconds },
+    credential: readCredential(options.credential, issuer),
     algorithms: readAlgorithms(options),
     keys: readKeys(options),
     revocations,
@@ -125,6 +147,24 @@ function readIssuer(issuer: unknown): string {
     `issuer must be an http or https URL without query, fragment or user: it is ${shown(issuer)}`,
   )
   return String(issuer)
+}
+
+/** Characters of which a Bearer token is made (RFC 6750 2.1). */
+const credentialPattern = /^[A-Za-z0-9\-._~+/]{1,1024}=*$/
+
+/** This machine by name or address: what is sent there passes no wire. */
+const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
+
+function readCredential(credential: unknown, issuer: string): string | undefined {
+  if (credential === undefined) return undefined
+  const isText = typeof credential === 'string' && credentialPattern.test(credential)
+  demand(isText, 'credential must be the text that "latchkey apis add" printed')
+  const { protocol, hostname } = new URL(issuer)
+  demand(
+    protocol === 'https:' || loopback.test(hostname),
+    `credential is taken only with an https issuer or one on this machine: issuer is ${shown(issuer)}`,
+  )
+  return credential
 }
 
 function readAlgorithms({ algorithms: given, secret }: VerifierOptions): readonly Algorithm[] {

@@ -23,6 +23,7 @@ import type { VerifierOptions } from './verifier-options.ts'
 
 const key = es256Key()
 const secret = 'a secret of at least 32 bytes, for tests'
+const credential = `lka_${'A'.repeat(43)}`
 const endings: (() => unknown)[] = []
 
 afterEach(async () => {
@@ -464,6 +465,19 @@ const wrongOptions: [string, object][] = [
   ['maxStalenessSeconds must be', { maxStalenessSeconds: 0 }],
   ['maxStalenessSeconds must be', { maxStalenessSeconds: Number.POSITIVE_INFINITY }],
   ['onStale must be', { onStale: 'ignore' }],
+  ['onStale "introspect" needs a credential', { onStale: 'introspect', revocations: 'feed' }],
+  ['onStale "introspect" needs a credential', { onStale: 'introspect', credential, revocations: 'off' }],
+  [
+    'onStale "introspect" needs a credential',
+    { onStale: 'introspect', credential, revocations: { isRevoked: () => false } },
+  ],
+  ['credential must be', { credential: '' }],
+  ['credential must be', { credential: 42 }],
+  ['credential must be', { credential: `${credential}\n` }],
+  ['credential must be', { credential: `${credential} x` }],
+  ['credential is taken only with', { credential, issuer: 'http://auth.example.com' }],
+  ['credential is taken only with', { credential, issuer: 'http://localhost.example.com' }],
+  ['credential is taken only with', { credential, issuer: 'http://127.example.com' }],
   ['cacheSize must be', { cacheSize: -1 }],
   ['cacheSize must be', { cacheSize: 1.5 }],
   ['revocations must be', { revocations: 'on' }],
@@ -481,6 +495,40 @@ test.each(wrongOptions)('createVerifier() refuses to start: %s, %j', (problem, o
 
 test('createVerifier() does not show a secret that is too short', () => {
   expect(() => createVerifier({ issuer, secret: 'hunter2' })).toThrow(/^(?!.*hunter2)/)
+})
+
+test.each([
+  ['is ill-formed', { credential: 'hunter2 x' }],
+  ['is for an issuer over plain HTTP', { credential: 'hunter2', issuer: 'http://auth.example.com' }],
+])('createVerifier() does not show a credential that %s', (_, options) => {
+  expect(() => createVerifier({ issuer, ...options })).toThrow(/^(?!.*hunter2)/)
+})
+
+test.each(['https://auth.example.com', 'http://localhost:8000', 'http://127.0.0.1:8000', 'http://[::1]:8000'])(
+  'createVerifier() takes a credential for the issuer %s',
+  (name) => {
+    expect(() => testVerifier({ issuer: name, credential })).not.toThrow()
+  },
+)
+
+test('createVerifier() shows its credential to the stream alone', async () => {
+  const opened = await openIssuer()
+  const verifier = testVerifier({ issuer: opened.url, keys: undefined, revocations: 'feed', credential })
+
+  await verifier.ready()
+  await opened.nextListener()
+
+  expect(opened.authorizations()).toEqual({ '/api/auth/revocations': `Bearer ${credential}` })
+})
+
+test('createVerifier() without a credential shows none', async () => {
+  const opened = await openIssuer()
+  const verifier = testVerifier({ issuer: opened.url, keys: undefined, revocations: 'feed' })
+
+  await verifier.ready()
+  await opened.nextListener()
+
+  expect(opened.authorizations()).toEqual({})
 })
 
 test('createVerifier() counts a secret in bytes', () => {

@@ -1,9 +1,20 @@
+import type { Agent } from 'node:http'
 import { type AccessClaims, checkClaims, validityOf } from './claims.ts'
 import { accessTokens, type CompactToken, readCompactToken, readJsonObject, type TokenHeader } from './compact-token.ts'
+import { type Discovery, discover, type Endpoints } from './discovery.ts'
+import { keepAliveAgent } from './http-request.ts'
+import { type Introspection, introspectAt } from './introspection.ts'
 import { fixedKeys, type KeySource, loadedKeys } from './key-source.ts'
 import { type KeyRing, readKeySet, readSecret, type VerificationKey } from './keys.ts'
+import { listsAtOnce } from './list-loader.ts'
 import { fetchKeySet } from './remote-keys.ts'
-import { followRevocations, type RevocationSource, type RevocationStatus } from './revocation-feed.ts'
+import {
+  type FeedEndpoints,
+  followRevocations,
+  type RevocationFeed,
+  type RevocationSource,
+  type RevocationStatus,
+} from './revocation-feed.ts'
 import { signatureMatches } from './signature.ts'
 import { isSetAt } from './status-bits.ts'
 import { notKnown, tokenCache } from './token-cache.ts'
@@ -67,6 +78,9 @@ interface VerifiedToken {
  */
 const leaseMilliseconds = 100
 
+/** How long a request waits for the first load of the lists before the issuer is asked about its token instead. */
+const introspectAfterMilliseconds = 1_000
+
 /** How many remembered tokens are judged by one reading of the clock, if they come in one turn of the event loop. */
 const tokensPerReading = 256
 
@@ -76,16 +90,20 @@ const systemNow = Date.now
 /**
  * Makes a verifier of the access tokens of one issuer.
  *
- * It starts to follow the issuer's revocations at once and fetches keys when they are first needed. It never keeps
- * the process alive. A wrong or unknown option throws here, not at the first token.
+ * It starts to follow the issuer's revocations at once, and fetches keys with them; where nothing is followed, when they
+ * are first needed. Both are found by the issuer's metadata (RFC 8414), which is asked for only where keys or revocations
+ * come from there. It never keeps the process alive. A wrong or unknown option throws here, not at the first token.
  *
  * @throws {TypeError} which names the option
  */
 export function createVerifier(options: VerifierOptions): Verifier {
   const settings = readOptions(options)
   const { now } = settings
-  const keys = openKeys(settings)
-  const feed = openFeed(settings, keys)
+  const agent = keepAliveAgent(settings.rules.issuer, listsAtOnce)
+  const discovery = discover({ issuer: settings.rules.issuer, agent })
+  const keys = openKeys(settings, discovery)
+  const feed = openFeed(settings, { keys, discovery, agent })
+  const introspection = openIntrospection(settings, discovery)
   const revocations = feed ?? sourceOf(settings)
   const cache = tokenCache(settings.cacheSize)
   const knownHeaders = new Map<string, TokenHeader>()
@@ -173,7 +191,13 @@ export function createVerifier(options: VerifierOptions): Verifier {
     return claims
   }
 
+  /** Whether the issuer must be asked about each token, for what is known is too old. */
+  function mustIntrospect(): boolean {
+    return introspection !== undefined && feed?.freshMilliseconds() === 0
+  }
+
   function verifyAfresh(token: string): AccessClaims | undefined {
+    if (mustIntrospect()) return undefined
     const parts = readCompactToken(token, kind)
     assertAllowed(parts, settings)
     const ring = keys.atHand()
@@ -241,15 +265,27 @@ export function createVerifier(options: VerifierOptions): Verifier {
     const parts = readCompactToken(token, kind)
     const { key, ring } = await findKey(parts, keys, settings)
     const verified = verifyByKey(parts, key)
-    await revocations?.assertFresh?.()
+    const isFresh = await waitUntilFresh()
     if (verified.status && revocations?.isRevoked(verified.status)) throw new TokenError('AUTH_REVOKED')
+    if (!isFresh) await introspection?.assertActive(token, verified.claims)
     remember(token, verified, ring)
     return verified.claims
   }
 
+  /** False where the issuer is to be asked instead. */
+  async function waitUntilFresh(): Promise<boolean> {
+    try {
+      await revocations?.assertFresh?.()
+      return true
+    } catch (error) {
+      if (introspection === undefined) throw error
+      return false
+    }
+  }
+
   async function ready(): Promise<void> {
     await keys.get()
-    await revocations?.assertFresh?.()
+    if (!(await waitUntilFresh())) await introspection?.assertAnswered()
   }
 
   return {
@@ -265,6 +301,8 @@ export function createVerifier(options: VerifierOptions): Verifier {
     close() {
       endLease()
       revocations?.close?.()
+      introspection?.close()
+      agent.destroy()
     },
   }
 }
@@ -309,22 +347,64 @@ async function findKey(
   return { key, ring: newer }
 }
 
-function openKeys({ keys, algorithms, rules }: VerifierSettings): KeySource {
+function openKeys({ keys, algorithms }: VerifierSettings, discovery: Discovery): KeySource {
   if (keys instanceof Uint8Array) return fixedKeys(readSecret(keys))
   if (typeof keys === 'function') {
     const load = async () => ({ set: await keys(), maxAgeSeconds: suppliedKeysMaxAgeSeconds })
     return loadedKeys({ load, allowed: algorithms })
   }
   if (keys) return fixedKeys(readKeySet(keys, algorithms))
-  const url = `${rules.issuer.replace(/\/$/, '')}/.well-known/jwks.json`
-  return loadedKeys({ load: () => fetchKeySet(url), allowed: algorithms })
+  const load = async () => {
+    const { keySet } = await whileAwake(discovery.find())
+    if (keySet === undefined) throw new Error('Cannot fetch the key set: the metadata of the issuer names none')
+    return fetchKeySet(keySet)
+  }
+  return loadedKeys({ load, allowed: algorithms })
 }
 
-function openFeed(settings: VerifierSettings, keys: KeySource) {
-  const { revocations, rules, maxStalenessSeconds, onStale, now } = settings
+/** Who needs keys waits for them: the process must live until they are there. */
+function whileAwake<Value>(promise: Promise<Value>): Promise<Value> {
+  const awake = setInterval(() => {}, 1_000)
+  return promise.finally(() => clearInterval(awake))
+}
+
+function openFeed(
+  settings: VerifierSettings,
+  { keys, discovery, agent }: { keys: KeySource; discovery: Discovery; agent: Agent },
+): RevocationFeed | undefined {
+  const { revocations, rules, credential, maxStalenessSeconds, onStale, now } = settings
   if (revocations !== 'feed') return undefined
-  const findListKey = async (parts: CompactToken) => (await findKey(parts, keys, settings)).key
-  return followRevocations({ issuer: rules.issuer, findKey: findListKey, maxStalenessSeconds, onStale, now })
+  return followRevocations({
+    issuer: rules.issuer,
+    agent,
+    findEndpoints: async () => {
+      const endpoints = feedEndpointsOf(await discovery.find())
+      // The lists are signed: their keys are on the way while it is asked which lists there are.
+      Promise.resolve(keys.get()).catch(() => {})
+      return endpoints
+    },
+    credential,
+    findKey: async (parts) => (await findKey(parts, keys, settings)).key,
+    maxStalenessSeconds,
+    onStale,
+    now,
+    ...(onStale === 'introspect' ? { patienceMilliseconds: introspectAfterMilliseconds } : {}),
+  })
+}
+
+/** Without both there is no way to hear of revocations in time. */
+function feedEndpointsOf({ statusLists, revocationStream }: Endpoints): FeedEndpoints {
+  if (statusLists === undefined || revocationStream === undefined) {
+    throw new Error('Cannot follow revocations: the metadata of the issuer names no status lists, or no stream')
+  }
+  return { statusLists, revocationStream }
+}
+
+function openIntrospection(settings: VerifierSettings, discovery: Discovery): Introspection | undefined {
+  const { onStale, credential, rules, now } = settings
+  if (onStale !== 'introspect' || credential === undefined) return undefined
+  const endpoint = () => discovery.atHand()?.introspection
+  return introspectAt({ issuer: rules.issuer, endpoint, credential, now })
 }
 
 function sourceOf({ revocations }: VerifierSettings): RevocationSource | undefined {

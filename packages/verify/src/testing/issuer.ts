@@ -11,6 +11,19 @@ export interface Listener {
   cut(): void
 }
 
+const metadataPath = '/.well-known/oauth-authorization-server'
+
+/** What an issuer says of itself (RFC 8414), as far as a verifier reads it. */
+export function metadataOf(issuer: string): Record<string, unknown> {
+  return {
+    issuer,
+    jwks_uri: `${issuer}/.well-known/jwks.json`,
+    introspection_endpoint: `${issuer}/api/auth/introspect`,
+    status_list_aggregation_endpoint: `${issuer}/.well-known/status-lists`,
+    latchkey_revocation_stream: `${issuer}/api/auth/revocations`,
+  }
+}
+
 type Answer = (request: IncomingMessage, response: ServerResponse) => void
 
 interface Options {
@@ -26,13 +39,19 @@ export async function testIssuer({ port = 0, keys = [], listKey = es256Key('list
   const waiting: ((listener: Listener) => void)[] = []
   const lists = new Map<number, Uint8Array>()
   const requests: string[] = []
+  const authorizations: Record<string, string> = {}
   let keySet: { keys: object[] } = { keys: [...keys, listKey.jwk] }
   let cursor = 0
   let answerOtherwise: Answer | undefined
+  let answerMetadata: Answer | undefined
+  let answerQuestion: Answer = (_, response) => response.writeHead(503).end()
 
   const server = await serve((request, response) => {
     const { url = '' } = request
     requests.push(url)
+    if (request.headers.authorization !== undefined) authorizations[url] = request.headers.authorization
+    if (url === metadataPath) return answerMetadata ? answerMetadata(request, response) : sendText(response, metadata())
+    if (url === '/api/auth/introspect') return answerQuestion(request, response)
     if (url === '/.well-known/jwks.json') return sendText(response, JSON.stringify(keySet))
     if (url === '/api/auth/revocations') return greet(listen(response, request.headers['last-event-id']))
     if (answerOtherwise) return answerOtherwise(request, response)
@@ -40,6 +59,10 @@ export async function testIssuer({ port = 0, keys = [], listKey = es256Key('list
     if (url === '/.well-known/status-lists') return sendText(response, addresses())
     return sendList(request, response)
   }, port)
+
+  function metadata(changes: Record<string, unknown> = {}): string {
+    return JSON.stringify({ ...metadataOf(server.url), ...changes })
+  }
 
   function greet(listener: Listener): void {
     const next = waiting.shift()
@@ -94,6 +117,18 @@ export async function testIssuer({ port = 0, keys = [], listKey = es256Key('list
     answerLists(otherwise?: Answer) {
       answerOtherwise = otherwise
     },
+    /** Answers for the metadata in another way. */
+    answerMetadata(otherwise: Answer) {
+      answerMetadata = otherwise
+    },
+    /** Answers introspections; without it they get 503. */
+    answerQuestions(answer: Answer) {
+      answerQuestion = answer
+    },
+    /** The metadata as text, with changes; undefined takes a member away. */
+    metadata,
+    /** What was shown, by path. */
+    authorizations: () => authorizations,
     requestsOf: (path: string) => requests.filter((one) => one === path).length,
     keySetRequests: () => requests.filter((one) => one === '/.well-known/jwks.json').length,
   }
