@@ -6,12 +6,9 @@ interface Options {
   url: string
   /** Of an API, where the stream asks for one. */
   credential?: string | undefined
-  /** What to go on after at first: the `Last-Event-ID` of the first connection. */
-  cursor?: string
-  /**
-   * Takes an event, and when its connection was asked for; when it throws, the connection is dropped and the event asked
-   * for again.
-   */
+  /** What a connection is to go on after: its `Last-Event-ID`. */
+  cursor: () => string
+  /** Takes an event, and when its connection was asked for; when it throws, the connection is dropped and another made. */
   onEvent: (event: StreamEvent, askedAt: number) => void
   /** A clock in milliseconds that is never set back. */
   elapsed: () => number
@@ -20,8 +17,6 @@ interface Options {
 }
 
 export interface EventStream {
-  /** The id of the newest event that was taken. */
-  cursor(): string
   /** What ended the last connection; undefined while events come in. */
   problem(): string | undefined
   close(): void
@@ -30,34 +25,27 @@ export interface EventStream {
 const firstBackOffMilliseconds = 100
 const longestBackOffMilliseconds = 5_000
 
-/** What may go out in a header again. */
-const cursorPattern = /^[\x21-\x7e]{1,256}$/
-
 /**
  * Follows a stream of server-sent events for ever: reconnects when it ends, fails or falls silent, and says by
- * `Last-Event-ID` where it stood.
+ * `Last-Event-ID` where it is to go on.
  *
  * It never keeps the process alive. Redirects are not followed; nothing but 200 with `text/event-stream` is read.
  */
 export function followEventStream({
   url,
   credential,
-  cursor: firstCursor = '',
+  cursor,
   onEvent,
   elapsed,
   silenceMilliseconds = 10_000,
 }: Options): EventStream {
-  let cursor = firstCursor
   let failures = 0
   let problem: string | undefined = 'not connected yet'
   let isClosed = false
   let end = connect()
 
   function take(event: StreamEvent, askedAt: number): void {
-    if (event.id !== '' && !cursorPattern.test(event.id)) throw new Error('Cannot follow the stream: odd event id')
     onEvent(event, askedAt)
-    if (isClosed) return
-    if (event.id !== '') cursor = event.id
     failures = 0
     problem = undefined
   }
@@ -67,7 +55,7 @@ export function followEventStream({
     return openStream({
       url,
       credential,
-      cursor,
+      cursor: cursor(),
       silenceMilliseconds,
       read: eventStreamParser((event) => {
         if (!isClosed) take(event, askedAt)
@@ -86,7 +74,6 @@ export function followEventStream({
   }
 
   return {
-    cursor: () => cursor,
     problem: () => problem,
     close() {
       isClosed = true
@@ -120,12 +107,12 @@ interface Connection {
 function openStream({ url, credential, cursor, silenceMilliseconds, read, onEnd }: Connection): () => void {
   let reason = 'the stream ended'
   const open = url.startsWith('https:') ? requestHttps : requestHttp
-  const headers = { accept: 'text/event-stream', 'cache-control': 'no-cache' }
   const request = open(url, {
     agent: false,
     headers: {
-      ...headers,
-      ...(cursor === '' ? {} : { 'last-event-id': cursor }),
+      accept: 'text/event-stream',
+      'cache-control': 'no-cache',
+      'last-event-id': cursor,
       ...(credential === undefined ? {} : { authorization: `Bearer ${credential}` }),
     },
   })

@@ -86,7 +86,7 @@ test('followRevocations() knows all lists when it is fresh, and follows the stre
 test('followRevocations() sets the bits that the stream tells, also of lists that began since', async () => {
   const { listener, isRevoked } = await followed()
 
-  listener.send(`event: revoked\nid: 1\ndata: {"lists":{"0":[7,9],"12":[1]}}\n\n`)
+  listener.send(`event: revoked\nid: 3\ndata: {"after":0,"lists":{"0":[7,9],"12":[1]}}\n\n`)
 
   await arrived(() => isRevoked(12, 1))
   expect([isRevoked(0, 7), isRevoked(0, 9), isRevoked(0, 8)]).toEqual([true, true, false])
@@ -109,18 +109,18 @@ test('followRevocations() goes on from the least complete of the lists, which a 
 
 test('followRevocations() comes back with its newest cursor, and keeps what it knew', async () => {
   const { issuer, listener, isRevoked } = await followed()
-  listener.send(revokedEvent('41', 0, 1) + currentEvent('42'))
+  listener.send(revokedEvent('1', 0, 1) + currentEvent('1'))
   await arrived(() => isRevoked(0, 1))
 
   listener.cut()
 
-  expect((await issuer.nextListener()).lastEventId).toBe('42')
+  expect((await issuer.nextListener()).lastEventId).toBe('1')
   expect(isRevoked(0, 1)).toBe(true)
 })
 
 test('followRevocations() comes back when the stream is cut in the middle of an event', async () => {
   const { issuer, listener, feed, isRevoked } = await followed()
-  listener.send(currentEvent('1') + revokedEvent('2', 0, 8).slice(0, -9))
+  listener.send(revokedEvent('1', 0, 7) + revokedEvent('2', 0, 8).slice(0, -9))
   await arrived(() => feed.status().cursor === '1')
 
   listener.cut()
@@ -164,7 +164,7 @@ test('followRevocations() counts nothing as proven that a stream tells after it 
   issuer.answerLists((_, response) => response.writeHead(500).end())
   clock.milliseconds += 31_000
 
-  listener.send(resetEvent('9') + currentEvent('9', 31))
+  listener.send(resetEvent('0') + currentEvent('0', 31))
 
   await vi.waitFor(() => expect(feed.status().problem).toMatch('answered with 500'))
   expect(feed.status().state).toBe('stale')
@@ -173,7 +173,7 @@ test('followRevocations() counts nothing as proven that a stream tells after it 
 test('followRevocations() keeps a bit that the stream told when an older list comes after it', async () => {
   const { issuer, listener, feed, isRevoked } = await followed()
   issuer.revoke(0, 3)
-  listener.send(revokedEvent('5', 0, 9) + resetEvent('6'))
+  listener.send(revokedEvent('1', 0, 9) + resetEvent('1'))
 
   await issuer.nextListener()
 
@@ -181,13 +181,32 @@ test('followRevocations() keeps a bit that the stream told when an older list co
   expect(feed.status().lists).toBe(1)
 })
 
-test('followRevocations() takes a revocation that comes twice, and in another order', async () => {
-  const { listener, isRevoked } = await followed()
+test('followRevocations() takes a revocation that comes twice', async () => {
+  const { listener, feed, isRevoked } = await followed()
 
-  listener.send(revokedEvent('2', 0, 2) + revokedEvent('1', 0, 1) + revokedEvent('2', 0, 2) + revokedEvent('3', 0, 3))
+  listener.send(revokedEvent('1', 0, 1) + revokedEvent('2', 0, 2) + revokedEvent('1', 0, 1) + currentEvent('2'))
 
-  await arrived(() => isRevoked(0, 3))
-  expect([isRevoked(0, 1), isRevoked(0, 2)]).toEqual([true, true])
+  await arrived(() => feed.status().problem === undefined && isRevoked(0, 2))
+  expect(feed.status().cursor).toBe('2')
+})
+
+test('followRevocations() asks again for what the stream left out, and keeps what came after it', async () => {
+  const { issuer, listener, isRevoked } = await followed()
+
+  listener.send(revokedEvent('1', 0, 1) + revokedEvent('3', 0, 3))
+
+  expect((await issuer.nextListener()).lastEventId).toBe('1')
+  expect([isRevoked(0, 1), isRevoked(0, 2), isRevoked(0, 3)]).toEqual([true, false, true])
+})
+
+test('followRevocations() believes no heartbeat when an event before it was lost', async () => {
+  const { issuer, feed, clock, listener } = await followed()
+  clock.milliseconds += 31_000
+
+  listener.send(currentEvent('1', 31))
+
+  expect((await issuer.nextListener()).lastEventId).toBe('0')
+  expect(feed.status()).toMatchObject({ state: 'stale', problem: expect.stringMatching('left something out') })
 })
 
 test('followRevocations() is stale when its newest proof is older than allowed', async () => {
@@ -235,7 +254,7 @@ test('followRevocations() is fresh again at the next heartbeat', async () => {
   const { feed, clock, listener } = await followed()
   clock.milliseconds += 31_000
 
-  listener.send(currentEvent('1', 31))
+  listener.send(currentEvent('0', 31))
 
   await arrived(() => isFresh(feed))
 })
@@ -244,14 +263,14 @@ test('followRevocations() dates a heartbeat by what it says, not by when a proxy
   const { feed, clock, listener } = await followed()
   clock.milliseconds += 50_000
 
-  listener.send(currentEvent('1', 15) + currentEvent('1', 25))
+  listener.send(currentEvent('0', 15) + currentEvent('0', 25))
 
   await vi.waitFor(() => expect(feed.status().lagMilliseconds).toBe(25_000))
 })
 
 test('followRevocations() believes no heartbeat from the future', async () => {
   const { feed, clock, listener } = await followed()
-  listener.send(currentEvent('1', 4_000))
+  listener.send(currentEvent('0', 4_000) + revokedEvent('1', 0, 1))
   await arrived(() => feed.status().cursor === '1')
 
   clock.milliseconds += 30_001
@@ -305,7 +324,7 @@ test('followRevocations() waits for the lists and then gives up with 503', async
 
 test('followRevocations() leaves a connection that has fallen silent', async () => {
   const { issuer, feed, listener } = await followed({ silenceMilliseconds: 100 })
-  listener.send(currentEvent('1'))
+  listener.send(revokedEvent('1', 0, 1))
 
   const second = await issuer.nextListener()
 
@@ -315,19 +334,23 @@ test('followRevocations() leaves a connection that has fallen silent', async () 
 
 test.each([
   ['broken JSON', 'event: revoked\nid: 2\ndata: {"lists":{\n\n'],
-  ['no lists', 'event: revoked\nid: 2\ndata: {}\n\n'],
-  ['lists that are none', 'event: revoked\nid: 2\ndata: {"lists":[[1]]}\n\n'],
-  ['a list without a number', 'event: revoked\nid: 2\ndata: {"lists":{"x":[0]}}\n\n'],
-  ['a list of another spelling', 'event: revoked\nid: 2\ndata: {"lists":{"00":[0]}}\n\n'],
-  ['an index that is text', 'event: revoked\nid: 2\ndata: {"lists":{"0":["0"]}}\n\n'],
-  ['an index out of range', 'event: revoked\nid: 2\ndata: {"lists":{"0":[65536]}}\n\n'],
-  ['a heartbeat without its time', 'event: current\nid: 2\ndata: {}\n\n'],
-  ['a heartbeat from before', 'event: current\nid: 2\ndata: {"open_seconds":-1}\n\n'],
+  ['no lists', 'event: revoked\nid: 2\ndata: {"after":1}\n\n'],
+  ['lists that are none', 'event: revoked\nid: 2\ndata: {"after":1,"lists":[[1]]}\n\n'],
+  ['a list without a number', 'event: revoked\nid: 2\ndata: {"after":1,"lists":{"x":[0]}}\n\n'],
+  ['a list of another spelling', 'event: revoked\nid: 2\ndata: {"after":1,"lists":{"00":[0]}}\n\n'],
+  ['an index that is text', 'event: revoked\nid: 2\ndata: {"after":1,"lists":{"0":["0"]}}\n\n'],
+  ['an index out of range', 'event: revoked\nid: 2\ndata: {"after":1,"lists":{"0":[65536]}}\n\n'],
+  ['a revocation that follows on nothing', 'event: revoked\nid: 2\ndata: {"lists":{"0":[0]}}\n\n'],
+  ['a revocation without a number', 'event: revoked\nid: x\ndata: {"after":1,"lists":{"0":[2]}}\n\n'],
+  ['a heartbeat without its time', 'event: current\nid: 1\ndata: {}\n\n'],
+  ['a heartbeat from before', 'event: current\nid: 1\ndata: {"open_seconds":-1}\n\n'],
+  ['a heartbeat that stands further on', currentEvent('2')],
+  ['a heartbeat that stands further back', currentEvent('0')],
   ['an id that fits no header', 'event: current\nid: a b\ndata: {"open_seconds":0}\n\n'],
   ['bytes that are not UTF-8', Buffer.of(0xff, 0x0a)],
 ])('followRevocations() drops a connection that brings %s and asks for it again', async (_, text) => {
   const { issuer, listener, feed, isRevoked } = await followed()
-  listener.send(currentEvent('1'))
+  listener.send(revokedEvent('1', 0, 1))
   await arrived(() => feed.status().cursor === '1')
 
   listener.send(text)
@@ -485,7 +508,9 @@ test('followRevocations() takes 100,000 revocations at once', async () => {
 
   for (let at = 0; at < places.length; at += 500) {
     const indexes = places.slice(at, at + 500)
-    listener.send(revokedEvent(String(at), 0, ...indexes) + revokedEvent(String(at), 1, ...indexes))
+    listener.send(
+      `event: revoked\nid: ${at + 500}\ndata: ${JSON.stringify({ after: at, lists: { 0: indexes, 1: indexes } })}\n\n`,
+    )
   }
 
   await arrived(() => isRevoked(1, 49_999))

@@ -88,10 +88,11 @@ const reloadMilliseconds = 60 * 60 * 1_000
 /**
  * Follows the issuer's revocations: loads all status lists, then follows the stream from where they stood.
  *
- * Events of the stream: `revoked` brings indexes by list; `current` says that nothing is missing
- * and for how long the stream has been open, which dates it whatever held it back; `reset` sends back to the lists.
- * A bit once set stays set. While the stream brings no fresh `current` the lists are polled. An event that cannot be
- * read drops the connection, and the issuer is asked for it again.
+ * Events of the stream: `revoked` brings indexes by list, and names the event that it follows on; `current` says that
+ * nothing is missing up to its id, and for how long the stream had been open when that was so, which dates it whatever
+ * held it back; `reset` sends back to the lists. A bit once set stays set. While the stream brings no fresh `current` the
+ * lists are polled. An event that cannot be read, or does not stand where the last one ended, drops the connection, and
+ * the issuer is asked again for what came after the last one that did.
  */
 export function followRevocations({
   issuer,
@@ -111,6 +112,8 @@ export function followRevocations({
   const bits = statusBits(issuer)
   const loader = listLoader({ issuer, agent, bits, findKey, now })
   let proof: Proof | undefined
+  /** Every end up to this one is known. */
+  let cursor: number | undefined
   let stream: EventStream | undefined
   let streamUrl = ''
   let loadedAt = 0
@@ -129,17 +132,23 @@ export function followRevocations({
     proof = { elapsedAt: elapsed() - age, wallAt: now() - age }
   }
 
-  function take({ type, data }: StreamEvent, askedAt: number): void {
-    if (type === 'revoked') for (const { list, indexes } of readIndexes(data)) setAll(list, indexes)
+  function take({ type, id, data }: StreamEvent, askedAt: number): void {
     if (type === 'reset') startOver()
-    if (type !== 'current') return
-    prove(askedAt + readOpenSeconds(data) * 1_000)
-    problem = undefined
-    resets = 0
+    if (type === 'revoked') takeEnds(readEnds(data), readCursor(id))
+    if (type === 'current') takeHeartbeat(readOpenSeconds(data), readCursor(id), askedAt)
   }
 
-  function setAll(list: number, indexes: readonly number[]): void {
-    for (const index of indexes) bits.set(list, index)
+  function takeEnds({ after, lists }: Ends, upTo: number): void {
+    for (const { list, indexes } of lists) for (const index of indexes) bits.set(list, index)
+    if (cursor === undefined || after > cursor) throw incomplete()
+    cursor = Math.max(cursor, upTo)
+  }
+
+  function takeHeartbeat(openSeconds: number, upTo: number, askedAt: number): void {
+    if (upTo !== cursor) throw incomplete()
+    prove(askedAt + openSeconds * 1_000)
+    problem = undefined
+    resets = 0
   }
 
   /** What came between is not known: nothing is proven by the stream until the lists were loaded again. */
@@ -147,17 +156,18 @@ export function followRevocations({
     stream?.close()
     stream = undefined
     streamUrl = ''
+    cursor = undefined
     resets += 1
     schedule(resets === 1 ? 0 : backOff(resets))
   }
 
-  function follow(url: string, cursor: number): void {
+  function follow(url: string): void {
     stream?.close()
     streamUrl = url
     stream = followEventStream({
       url,
       credential,
-      cursor: String(cursor),
+      cursor: () => String(cursor),
       onEvent: take,
       elapsed,
       silenceMilliseconds,
@@ -170,13 +180,14 @@ export function followRevocations({
     const startedAt = elapsed()
     try {
       const { statusLists, revocationStream } = await findEndpoints()
-      const { cursor, ageSeconds } = await loader.load(statusLists)
+      const loaded = await loader.load(statusLists)
       if (isClosed) return
-      prove(startedAt - ageSeconds * 1_000)
+      cursor = Math.max(cursor ?? 0, loaded.cursor)
+      prove(startedAt - loaded.ageSeconds * 1_000)
       loadedAt = startedAt
       failures = 0
       problem = undefined
-      if (revocationStream !== streamUrl) follow(revocationStream, cursor)
+      if (revocationStream !== streamUrl) follow(revocationStream)
       endWait()
     } catch (error) {
       failures += 1
@@ -252,7 +263,7 @@ export function followRevocations({
     status: () => ({
       state: state(),
       lagMilliseconds: proof && Math.max(0, elapsed() - proof.elapsedAt),
-      cursor: stream?.cursor(),
+      cursor: cursor === undefined ? undefined : String(cursor),
       lists: bits.lists(),
       memoryBytes: bits.memoryBytes(),
       problem: problem ?? stream?.problem(),
@@ -266,16 +277,31 @@ export function followRevocations({
   }
 }
 
+interface Ends {
+  /** The cursor that these follow on. */
+  readonly after: number
+  readonly lists: readonly { readonly list: number; readonly indexes: readonly number[] }[]
+}
+
 /** @throws {Error} when the data is not what the protocol says: the connection is not to be trusted further */
-function readIndexes(data: string): { list: number; indexes: number[] }[] {
+function readEnds(data: string): Ends {
   const value = parseStrictJson(data)
-  const lists = typeof value === 'object' && value !== null && 'lists' in value ? value.lists : undefined
+  if (typeof value !== 'object' || value === null || !('lists' in value)) throw unreadable('it has no lists')
+  const { lists } = value
   if (typeof lists !== 'object' || lists === null || Array.isArray(lists)) throw unreadable('it has no lists')
-  return Object.entries(lists).map(([list, indexes]) => {
-    if (!/^(0|[1-9][0-9]{0,9})$/.test(list)) throw unreadable('a list has no number')
-    if (!Array.isArray(indexes) || !indexes.every(isIndex)) throw unreadable('an index is out of range')
-    return { list: Number(list), indexes }
-  })
+  if (!('after' in value) || !isCursor(value.after)) throw unreadable('it does not say what it follows on')
+  return { after: value.after, lists: Object.entries(lists).map(readIndexes) }
+}
+
+function readIndexes([list, indexes]: [string, unknown]): Ends['lists'][number] {
+  if (!/^(0|[1-9][0-9]{0,9})$/.test(list)) throw unreadable('a list has no number')
+  if (!Array.isArray(indexes) || !indexes.every(isIndex)) throw unreadable('an index is out of range')
+  return { list: Number(list), indexes }
+}
+
+function readCursor(id: string): number {
+  if (!/^[0-9]{1,15}$/.test(id)) throw unreadable('its id is no number')
+  return Number(id)
 }
 
 function readOpenSeconds(data: string): number {
@@ -287,6 +313,14 @@ function readOpenSeconds(data: string): number {
 
 function isIndex(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < sessionsPerList
+}
+
+function isCursor(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0
+}
+
+function incomplete(): Error {
+  return new Error('the stream left something out, or told it in another order')
 }
 
 function unreadable(why: string): Error {

@@ -16,6 +16,8 @@ export type RevocationFeed = {
   assertFresh(): Promise<void> | undefined
   /** The number of the newest end that is known here. */
   cursor(): number
+  /** When that was last all there was, by `elapsed`. */
+  completeAt(): number
   /**
    * Tells each end after the cursor `after`, in order, and from then on each new one, until the signal. Without a
    * cursor it begins at the newest end. One that is not among the recent ones is answered by `onGap`, and counts as none.
@@ -37,14 +39,23 @@ export type ListSnapshot = {
 export type ListedEnd = ListPosition & { sequence: number }
 
 export type RevocationListener = {
-  onEnds(ends: readonly ListedEnd[]): void
+  /** @param after the cursor that these ends follow on */
+  onEnds(ends: readonly ListedEnd[], after: number): void
   /** What came after the cursor is no longer at hand: the lists tell it. */
   onGap(): void
   /** The feed closes: nothing more will be told. */
   onClose(): void
 }
 
-type FollowDeps = { store: Store; places: Places; log: Log; now(): number; recentEnds?: number }
+type FollowDeps = {
+  store: Store
+  places: Places
+  log: Log
+  now(): number
+  /** A clock in milliseconds that is never set back. */
+  elapsed?(): number
+  recentEnds?: number
+}
 
 /** Half of the 100 ms that a logout may take to hold everywhere: what another process wrote is found in time. */
 const pollMilliseconds = 50
@@ -60,6 +71,7 @@ export function followRevocations({
   places,
   log,
   now,
+  elapsed = () => performance.now(),
   recentEnds = defaultRecentEnds,
 }: FollowDeps): RevocationFeed {
   const lists = new Map<number, { bits: Uint8Array; version: number }>()
@@ -69,12 +81,14 @@ export function followRevocations({
   let recentSince = 0
   let cursor = 0
   let readAt = Number.NEGATIVE_INFINITY
+  let completeAt = Number.NEGATIVE_INFINITY
   let reading: Promise<void> | undefined
   let timer: NodeJS.Timeout | undefined
   let isClosed = false
 
   async function readOn(): Promise<void> {
     const startedAt = now()
+    const beganAt = elapsed()
     for (;;) {
       const page = await store.revocations.after(cursor, {
         now: now() - keptAfterDeathMilliseconds,
@@ -87,6 +101,7 @@ export function followRevocations({
       if (page.length < pageSize) break
     }
     readAt = startedAt
+    completeAt = beganAt
   }
 
   /** Bits, cursor and listeners move in one step, so that whoever reads them sees them agree. */
@@ -94,13 +109,14 @@ export function followRevocations({
     if (news.length === 0) return
     for (const { list, index } of news) setBit(list, index)
     for (const end of news) recent.push(end)
+    const after = cursor
     cursor = news.at(-1)?.sequence ?? cursor
     if (recent.length > 2 * recentEnds) {
       const dropped = recent.length - recentEnds
       recentSince = recent[dropped - 1]?.sequence ?? recentSince
       recent = recent.slice(dropped)
     }
-    for (const listener of listeners) listener.onEnds(news)
+    for (const listener of listeners) listener.onEnds(news, after)
   }
 
   function setBit(list: number, index: number): void {
@@ -134,7 +150,7 @@ export function followRevocations({
       return
     }
     const first = recent.findLastIndex(({ sequence }) => sequence <= after) + 1
-    if (first < recent.length) listener.onEnds(recent.slice(first))
+    if (first < recent.length) listener.onEnds(recent.slice(first), after)
   }
 
   return {
@@ -146,6 +162,7 @@ export function followRevocations({
     catchUp,
     assertFresh: () => (now() - readAt <= maxStalenessMilliseconds ? undefined : catchUp()),
     cursor: () => cursor,
+    completeAt: () => completeAt,
     subscribe: (listener, { after, until }) => {
       listeners.add(listener)
       until.addEventListener('abort', () => listeners.delete(listener), { once: true })

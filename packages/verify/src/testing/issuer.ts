@@ -167,8 +167,9 @@ function listen(response: ServerResponse, lastEventId: string | string[] | undef
   }
 }
 
+/** Follows on the event with the number before. */
 export function revokedEvent(id: string, list: number, ...indexes: number[]): string {
-  return `event: revoked\nid: ${id}\ndata: ${JSON.stringify({ lists: { [list]: indexes } })}\n\n`
+  return `event: revoked\nid: ${id}\ndata: ${JSON.stringify({ after: Number(id) - 1, lists: { [list]: indexes } })}\n\n`
 }
 
 /** @param openSeconds for how long the issuer says that the stream has been open */

@@ -63,7 +63,7 @@ test('GET /api/auth/revocations tells a new end by list and index, when it is co
 
   const index = await endOne(house)
 
-  expect(await read(response)).toBe(`event: revoked\nid: 1\ndata: {"lists":{"0":[${index}]}}\n\n`)
+  expect(await read(response)).toBe(`event: revoked\nid: 1\ndata: {"after":0,"lists":{"0":[${index}]}}\n\n`)
 })
 
 test('GET /api/auth/revocations goes on after the Last-Event-ID, and is then up to date', async () => {
@@ -73,8 +73,25 @@ test('GET /api/auth/revocations goes on after the Last-Event-ID, and is then up 
 
   const response = await open(house, { 'last-event-id': '1' })
 
-  expect(await read(response)).toBe(`event: revoked\nid: 3\ndata: {"lists":{"0":[${missed}]}}\n\n`)
+  expect(await read(response)).toBe(`event: revoked\nid: 3\ndata: {"after":1,"lists":{"0":[${missed}]}}\n\n`)
   expect(await read(response)).toEqual(current(3))
+})
+
+test('GET /api/auth/revocations dates a heartbeat by when the database last answered', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  const house = await fileHouse()
+  const openedAt = performance.now()
+  const response = await open(house)
+  await read(response)
+  house.database.run('alter table revocations rename to gone')
+  await vi.waitFor(() => expect(house.lines.at(-1)?.message).toBe('Revocations were not read'))
+  const lastAnswerAt = performance.now()
+
+  await expect.poll(() => performance.now() - lastAnswerAt).toBeGreaterThan(200)
+  vi.advanceTimersByTime(2000)
+
+  const openSeconds = Number(/"open_seconds":([0-9.]+)/.exec(await read(response))?.[1])
+  expect(openSeconds).toBeLessThan((lastAnswerAt - openedAt) / 1000)
 })
 
 test('GET /api/auth/revocations tells nothing twice to who is up to date', async () => {
@@ -118,6 +135,7 @@ async function openByHand() {
   const revocations = {
     catchUp: async () => {},
     cursor: () => 0,
+    completeAt: () => 0,
     subscribe: (listener: RevocationListener) => listeners.push(listener),
   }
   const [endpoint] = revocationEndpoints()
@@ -131,7 +149,10 @@ async function openByHand() {
   const response = await app.request('/')
   await read(response)
   const tell = (count: number) =>
-    listeners[0]?.onEnds(Array.from({ length: count }, (_, index) => ({ list: 0, index, sequence: index + 1 })))
+    listeners[0]?.onEnds(
+      Array.from({ length: count }, (_, index) => ({ list: 0, index, sequence: index + 1 })),
+      0,
+    )
   return { response, tell }
 }
 
@@ -140,8 +161,10 @@ test('GET /api/auth/revocations tells two thousand ends of one moment in events 
 
   tell(1_999)
 
-  const events = (await read(response)).split('\n\n').filter((text) => text !== '')
-  expect(events.map((text) => JSON.parse(text.split('data: ')[1] ?? '').lists[0].length)).toEqual([500, 500, 500, 499])
+  const texts = (await read(response)).split('\n\n').filter((text) => text !== '')
+  const events = texts.map((text) => JSON.parse(text.split('data: ')[1] ?? ''))
+  expect(events.map(({ lists }) => lists[0].length)).toEqual([500, 500, 500, 499])
+  expect(events.map(({ after }) => after)).toEqual([0, 500, 1_000, 1_500])
   await response.body?.cancel()
 })
 

@@ -45,11 +45,12 @@ export function revocationEndpoints(): Endpoint[] {
         operationId: 'followRevocations',
         summary: 'Follow the ends of sessions, as server-sent events',
         description:
-          'For `@latchkey/verify`. `revoked` events tell the indexes of new bits by the number of their status list; ' +
-          '`current` says that everything up to its id was told, and for how many seconds the stream has been open; it ' +
-          'comes every two seconds. `Last-Event-ID` resumes: `reset` says that what came after it is no longer at hand, ' +
-          'and that the lists must be read again. Without it the stream begins now. Takes the credential of an API where ' +
-          '`REVOCATION_STREAM` is `credential`.',
+          'For `@latchkey/verify`. `revoked` events tell the indexes of new bits by the number of their status list, and ' +
+          'with `after` the id that they follow on: where that is not the one before, something was lost. `current` says ' +
+          'that everything up to its id was told, and for how many seconds the stream had been open when that was all ' +
+          'there was; it comes every two seconds. `Last-Event-ID` resumes: `reset` says that what came after it is no ' +
+          'longer at hand, and that the lists must be read again. Without it the stream begins now. Takes the credential ' +
+          'of an API where `REVOCATION_STREAM` is `credential`.',
         tags: ['Tokens'],
         security: [{}, ...asApi],
         responses: {
@@ -106,12 +107,13 @@ function streamFrom(
       if ((controller.desiredSize ?? 0) < 0) end()
     }
     const sendCurrent = () => {
-      const seconds = Math.floor(performance.now() - openedAt) / 1000
+      // Not by the clock of now: a database that does not answer leaves us as ignorant as whoever listens.
+      const seconds = Math.floor(Math.max(revocations.completeAt() - openedAt, 0)) / 1000
       send(eventOf('current', revocations.cursor(), { open_seconds: seconds }))
     }
 
     const listener = {
-      onEnds: (ends: readonly ListedEnd[]) => send(messageOf(ends)),
+      onEnds: (ends: readonly ListedEnd[], after: number) => send(messageOf(ends, after)),
       onGap: () => send(eventOf('reset', revocations.cursor(), {})),
       onClose: end,
     }
@@ -134,10 +136,13 @@ function streamFrom(
 /** All streams are told of the same ends: what was written for one serves the others. */
 const written = new WeakMap<readonly ListedEnd[], Uint8Array>()
 
-function messageOf(ends: readonly ListedEnd[]): Uint8Array {
+function messageOf(ends: readonly ListedEnd[], after: number): Uint8Array {
   const known = written.get(ends)
   if (known) return known
-  const events = inParts(ends).map((part) => eventOf('revoked', part.at(-1)?.sequence ?? 0, { lists: byList(part) }))
+  const parts = inParts(ends).map((part) => ({ upTo: part.at(-1)?.sequence ?? 0, lists: byList(part) }))
+  const events = parts.map(({ upTo, lists }, at) =>
+    eventOf('revoked', upTo, { after: parts[at - 1]?.upTo ?? after, lists }),
+  )
   const message = Buffer.concat(events)
   written.set(ends, message)
   return message
