@@ -9,9 +9,10 @@ export interface ListLoader {
    * Loads every list that lives and sets its bits. What was loaded before another list failed stays set.
    *
    * @param addresses where the issuer says which lists there are
+   * @param known a cursor up to which all ends are known: an answer that is less complete is an old one
    * @throws {Error} which names what failed: then nothing is proven
    */
-  load(addresses: string): Promise<LoadedLists>
+  load(addresses: string, known: number): Promise<LoadedLists>
 }
 
 export interface LoadedLists {
@@ -51,35 +52,35 @@ export function listLoader({ issuer, agent, bits, findKey, now, ...limits }: Opt
     })
   }
 
-  async function loadList(list: number): Promise<LoadedLists> {
+  async function loadList(list: number, known: number): Promise<LoadedLists> {
     const uri = bits.uriOf(list)
     const tag = tags.get(list)
     const answer = await ask(uri, maxListCharacters, {
       accept: 'application/statuslist+jwt',
       ...(tag === undefined ? {} : { 'if-none-match': tag }),
     })
-    if (answer.status === 304 && tag !== undefined) return proofOf(answer)
+    if (answer.status === 304 && tag !== undefined) return proofOf(answer, known)
     if (answer.status !== 200) throw new Error(`${uri} was answered with ${answer.status}`)
 
     const rules = { issuer, uri, nowSeconds: now() / 1_000, findKey }
     bits.add(list, await readStatusList(answer.body.toString('latin1'), rules))
     const { etag } = answer.headers
     if (typeof etag === 'string') tags.set(list, etag)
-    return proofOf(answer)
+    return proofOf(answer, known)
   }
 
-  async function load(addresses: string): Promise<LoadedLists> {
+  async function load(addresses: string, known: number): Promise<LoadedLists> {
     const answer = await ask(addresses, maxAddressBytes, { accept: 'application/json' })
     if (answer.status !== 200) throw new Error(`the addresses of the lists were answered with ${answer.status}`)
+    const proofs = [proofOf(answer, known)]
     const lists = readAddresses(answer.body, bits)
     bits.keepOnly(lists)
     const live = new Set(lists)
     for (const list of tags.keys()) if (!live.has(list)) tags.delete(list)
 
-    const proofs = [proofOf(answer)]
     const rest = lists.values()
     const work = async () => {
-      for (const list of rest) proofs.push(await loadList(list))
+      for (const list of rest) proofs.push(await loadList(list, known))
     }
     await Promise.all(Array.from({ length: listsAtOnce }, work))
     return proofs.reduce((one, other) => ({
@@ -102,9 +103,10 @@ function readAddresses(body: Buffer, bits: StatusBits): number[] {
   })
 }
 
-function proofOf({ headers }: HttpAnswer): LoadedLists {
+function proofOf({ headers }: HttpAnswer, known: number): LoadedLists {
   const { age, 'revocation-cursor': cursor } = headers
   if (typeof cursor !== 'string' || !/^[0-9]{1,15}$/.test(cursor)) throw new Error('an answer has no Revocation-Cursor')
+  if (Number(cursor) < known) throw new Error('an answer is older than what is known')
   const ageSeconds = typeof age === 'string' && /^[0-9]{1,9}$/.test(age) ? Number(age) : 0
   return { cursor: Number(cursor), ageSeconds }
 }

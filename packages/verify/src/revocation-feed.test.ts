@@ -476,6 +476,41 @@ test('followRevocations() refuses every token of a list that is over, and keeps 
   expect(feed.status().lists).toBe(2)
 })
 
+test('followRevocations() lets an old answer take away no list, and counts it as no proof', async () => {
+  const issuer = await openIssuer()
+  for (const list of [1, 2, 3]) issuer.revoke(list, 7)
+  const { feed, clock, isRevoked } = testFeed(issuer.url, { maxStalenessSeconds: 0.4 })
+  await feed.assertFresh()
+  issuer.answerLists((_, response) => {
+    const old = JSON.stringify({ status_lists: [issuer.uriOf(0), issuer.uriOf(1)] })
+    response.writeHead(200, { 'revocation-cursor': '2' }).end(old)
+  })
+
+  clock.milliseconds += 1_000
+
+  await vi.waitFor(() => expect(feed.status().problem).toMatch('older than what is known'))
+  expect([isRevoked(2, 7), isRevoked(2, 8), isRevoked(3, 7)]).toEqual([true, false, true])
+  expect(feed.status().state).toBe('stale')
+})
+
+test('followRevocations() takes an old list for no proof', async () => {
+  const issuer = await openIssuer()
+  issuer.revoke(0, 7)
+  const { feed, clock } = testFeed(issuer.url, { maxStalenessSeconds: 0.4 })
+  await feed.assertFresh()
+  issuer.answerLists((request, response) => {
+    const isList = request.url?.endsWith('/0')
+    response.setHeader('revocation-cursor', isList ? '0' : '1')
+    const list = listTokenOf(listKey, { uri: issuer.uriOf(0), issuer: issuer.url })
+    response.end(isList ? list : JSON.stringify({ status_lists: [issuer.uriOf(0)] }))
+  })
+
+  clock.milliseconds += 1_000
+
+  await vi.waitFor(() => expect(feed.status().problem).toMatch('older than what is known'))
+  expect(feed.status().state).toBe('stale')
+})
+
 test.each([
   ['https://evil.example/.well-known/status-lists/0', 0],
   ['{issuer}/.well-known/status-lists/x', 0],

@@ -180,7 +180,7 @@ export function followRevocations({
     const startedAt = elapsed()
     try {
       const { statusLists, revocationStream } = await findEndpoints()
-      const loaded = await loader.load(statusLists)
+      const loaded = await loader.load(statusLists, cursor ?? 0)
       if (isClosed) return
       cursor = Math.max(cursor ?? 0, loaded.cursor)
       prove(startedAt - loaded.ageSeconds * 1_000)

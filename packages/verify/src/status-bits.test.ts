@@ -63,6 +63,18 @@ test('lists that last keep their bits when others are over, at positions of a ne
   expect(bits.store.epoch).not.toBe(epoch)
 })
 
+test('an old answer takes no bits away, of lists that began since nor of those that it still names', () => {
+  const bits = statusBits(issuer)
+  bits.keepOnly([2, 3, 4])
+  for (const list of [2, 3, 4]) bits.set(list, 10)
+
+  bits.keepOnly([0, 2])
+  bits.keepOnly([2, 3, 4])
+
+  const asked = [0, 2, 3, 4].map((list) => [10, 11].map((index) => bits.isRevoked({ uri: uriOf(list), index })))
+  expect(asked).toEqual([[true, true], ...Array(3).fill([true, false])])
+})
+
 test('more lists than there was room for have their bits each', () => {
   const bits = statusBits(issuer)
   const lists = Array.from({ length: 100 }, (_, list) => list)

@@ -27,7 +27,10 @@ export interface StatusBits {
   set(list: number, index: number): void
   /** Sets what is set in these 8,192 bytes too. */
   add(list: number, bits: Uint8Array): void
-  /** Takes note of the lists that there are: one that is missing, while a later one is there, is over. */
+  /**
+   * Takes note of the lists that there are: those before the first are over, for ever. A later one that is missing keeps
+   * its bits: an old answer does not know of it yet.
+   */
   keepOnly(live: readonly number[]): void
   /** The number of a list by its address; undefined where it is none of the issuer's. */
   listOf(uri: string): number | undefined
@@ -49,23 +52,18 @@ export function statusBits(issuer: string): StatusBits {
   /** In which part of the store a list stands, by its address. */
   let parts = new Map<string, number>()
   let partsInUse = 1
-  let live = new Set<number>()
-  let newest = 0
+  let oldest = 0
 
   function listOf(uri: string): number | undefined {
     const number = uri.startsWith(prefix) ? uri.slice(prefix.length) : ''
     return /^(0|[1-9][0-9]{0,9})$/.test(number) ? Number(number) : undefined
   }
 
-  function isOver(list: number): boolean {
-    return list < newest && !live.has(list)
-  }
-
   /** Makes room for a list that was not heard of: nothing is set in one that begins. */
   function meet(uri: string): number {
     const list = listOf(uri)
     if (list === undefined) throw new TokenError('AUTH_INVALID_CLAIMS')
-    if (isOver(list)) return partOfTheOver
+    if (list < oldest) return partOfTheOver
     const part = partsInUse
     partsInUse += 1
     if (partsInUse * bytesPerList > store.bytes.length) resize(partsInUse + listsPerGrowth)
@@ -88,7 +86,7 @@ export function statusBits(issuer: string): StatusBits {
 
   /** Moves the lists that last together. Whoever knows a position learns by the epoch that it is another now. */
   function dropOver(): void {
-    const lasting = [...parts].filter(([uri]) => !isOver(listOf(uri) ?? 0))
+    const lasting = [...parts].filter(([uri]) => Number(listOf(uri)) >= oldest)
     if (lasting.length === parts.size) return
     const bytes = new Uint8Array((lasting.length + 1) * bytesPerList)
     bytes.fill(0xff, 0, bytesPerList)
@@ -127,8 +125,7 @@ export function statusBits(issuer: string): StatusBits {
     },
 
     keepOnly(lists) {
-      live = new Set(lists)
-      newest = Math.max(newest, ...lists)
+      if (lists.length > 0) oldest = Math.max(oldest, Math.min(...lists))
       dropOver()
       const toCome = lists.filter((list) => !parts.has(prefix + list)).length
       if ((partsInUse + toCome) * bytesPerList > store.bytes.length) resize(partsInUse + toCome)

@@ -91,6 +91,8 @@ export type RefreshTokenStore = {
 export type RevocationStore = {
   /** Ends published after `sequence`, in order, of sessions whose access tokens may still live at `now`. */
   after(sequence: number, page: { now: number; limit: number }): Promise<Revocation[]>
+  /** The number of the newest end, whether anybody still needs to know of it or not; 0 before the first. */
+  newest(): Promise<number>
 }
 
 export type StatusListStore = {

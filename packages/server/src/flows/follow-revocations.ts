@@ -35,12 +35,17 @@ export type ListSnapshot = {
   cursor: number
 }
 
+export type Reach = { after: number; upTo: number }
+
 /** The end of a session, by the position of its bit. */
 export type ListedEnd = ListPosition & { sequence: number }
 
 export type RevocationListener = {
-  /** @param after the cursor that these ends follow on */
-  onEnds(ends: readonly ListedEnd[], after: number): void
+  /**
+   * @param reach the cursor that these ends follow on, and the one that is reached with them; there may be none in
+   *   between that anybody needs to know of
+   */
+  onEnds(ends: readonly ListedEnd[], reach: Reach): void
   /** What came after the cursor is no longer at hand: the lists tell it. */
   onGap(): void
   /** The feed closes: nothing more will be told. */
@@ -89,6 +94,7 @@ export function followRevocations({
   async function readOn(): Promise<void> {
     const startedAt = now()
     const beganAt = elapsed()
+    const newest = await store.revocations.newest()
     for (;;) {
       const page = await store.revocations.after(cursor, {
         now: now() - keptAfterDeathMilliseconds,
@@ -97,26 +103,27 @@ export function followRevocations({
       const news = await Promise.all(
         page.map(async ({ sequence, sessionNumber }) => ({ ...(await places(sessionNumber)), sequence })),
       )
-      take(news)
-      if (page.length < pageSize) break
+      const isLast = page.length < pageSize
+      take(news, Math.max(news.at(-1)?.sequence ?? cursor, isLast ? newest : 0))
+      if (isLast) break
     }
     readAt = startedAt
     completeAt = beganAt
   }
 
   /** Bits, cursor and listeners move in one step, so that whoever reads them sees them agree. */
-  function take(news: ListedEnd[]): void {
-    if (news.length === 0) return
+  function take(news: ListedEnd[], upTo: number): void {
+    if (upTo === cursor) return
     for (const { list, index } of news) setBit(list, index)
     for (const end of news) recent.push(end)
-    const after = cursor
-    cursor = news.at(-1)?.sequence ?? cursor
+    const reach = { after: cursor, upTo }
+    cursor = upTo
     if (recent.length > 2 * recentEnds) {
       const dropped = recent.length - recentEnds
       recentSince = recent[dropped - 1]?.sequence ?? recentSince
       recent = recent.slice(dropped)
     }
-    for (const listener of listeners) listener.onEnds(news, after)
+    for (const listener of listeners) listener.onEnds(news, reach)
   }
 
   function setBit(list: number, index: number): void {
@@ -150,7 +157,7 @@ export function followRevocations({
       return
     }
     const first = recent.findLastIndex(({ sequence }) => sequence <= after) + 1
-    if (first < recent.length) listener.onEnds(recent.slice(first), after)
+    if (after < cursor) listener.onEnds(recent.slice(first), { after, upTo: cursor })
   }
 
   return {

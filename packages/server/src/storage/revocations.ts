@@ -21,5 +21,13 @@ export function revocationStore(database: Kysely<Schema>): RevocationStore {
         accessExpiresAt: row.access_expires_at,
       }))
     },
+
+    newest: async () => {
+      const { newest } = await database
+        .selectFrom('revocations')
+        .select(({ fn }) => fn.max('sequence').as('newest'))
+        .executeTakeFirstOrThrow()
+      return Number(newest ?? 0)
+    },
   }
 }

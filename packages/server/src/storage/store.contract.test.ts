@@ -506,6 +506,18 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
       expect(rest.map(({ accessExpiresAt }) => accessExpiresAt)).toEqual([now + 2 * day])
     })
 
+    test('revocations.newest() counts what is dead of age too', async () => {
+      const store = await openFresh()
+      const { ada } = await seeded(store)
+      const session = sessionOf(ada.id, { accessExpiresAt: now - day })
+      await store.sessions.insert(session)
+      const before = await store.revocations.newest()
+
+      await store.sessions.revoke(session.id, logout)
+
+      expect([before, await store.revocations.newest()]).toEqual([0, 1])
+    })
+
     test('refreshTokens.use() answers the session, and keeps the sealed successor', async () => {
       const store = await openFresh()
       const { session, digest } = await seeded(store)

@@ -94,6 +94,22 @@ test('GET /api/auth/revocations dates a heartbeat by when the database last answ
   expect(openSeconds).toBeLessThan((lastAnswerAt - openedAt) / 1000)
 })
 
+test('GET /api/auth/revocations leads on past ends that nobody needs to know of', async () => {
+  const house = await houseWithAda()
+  await endOne(house)
+  const response = await open(house)
+  await read(response)
+  const { userId } = await house.auth.logIn(ada)
+  house.clock.advance(26 * 3600)
+
+  await house.auth.endSessionsOf({ emailOrId: userId, origin: ada.origin })
+
+  expect(await read(response)).toBe('event: revoked\nid: 3\ndata: {"after":1,"lists":{}}\n\n')
+  const later = await open(house, { 'last-event-id': '2' })
+  expect(await read(later)).toBe('event: revoked\nid: 3\ndata: {"after":2,"lists":{}}\n\n')
+  expect(await read(later)).toEqual(current(3))
+})
+
 test('GET /api/auth/revocations tells nothing twice to who is up to date', async () => {
   const house = await houseWithAda()
   await endOne(house)
@@ -151,7 +167,7 @@ async function openByHand() {
   const tell = (count: number) =>
     listeners[0]?.onEnds(
       Array.from({ length: count }, (_, index) => ({ list: 0, index, sequence: index + 1 })),
-      0,
+      { after: 0, upTo: count },
     )
   return { response, tell }
 }

@@ -1,5 +1,5 @@
 import { Refusal } from '../../domain/refusal.ts'
-import type { ListedEnd } from '../../flows/follow-revocations.ts'
+import type { ListedEnd, Reach } from '../../flows/follow-revocations.ts'
 import { authenticateApi } from '../authenticate-api.ts'
 import type { HttpContext, HttpDeps } from '../context.ts'
 import { asApi, type Endpoint, failures } from '../endpoint.ts'
@@ -113,7 +113,7 @@ function streamFrom(
     }
 
     const listener = {
-      onEnds: (ends: readonly ListedEnd[], after: number) => send(messageOf(ends, after)),
+      onEnds: (ends: readonly ListedEnd[], reach: Reach) => send(messageOf(ends, reach)),
       onGap: () => send(eventOf('reset', revocations.cursor(), {})),
       onClose: end,
     }
@@ -136,12 +136,13 @@ function streamFrom(
 /** All streams are told of the same ends: what was written for one serves the others. */
 const written = new WeakMap<readonly ListedEnd[], Uint8Array>()
 
-function messageOf(ends: readonly ListedEnd[], after: number): Uint8Array {
+function messageOf(ends: readonly ListedEnd[], { after, upTo }: Reach): Uint8Array {
   const known = written.get(ends)
   if (known) return known
-  const parts = inParts(ends).map((part) => ({ upTo: part.at(-1)?.sequence ?? 0, lists: byList(part) }))
-  const events = parts.map(({ upTo, lists }, at) =>
-    eventOf('revoked', upTo, { after: parts[at - 1]?.upTo ?? after, lists }),
+  const parts = inParts(ends)
+  const reached = parts.map((part, at) => (at === parts.length - 1 ? upTo : (part.at(-1)?.sequence ?? 0)))
+  const events = parts.map((part, at) =>
+    eventOf('revoked', reached[at] ?? upTo, { after: reached[at - 1] ?? after, lists: byList(part) }),
   )
   const message = Buffer.concat(events)
   written.set(ends, message)
@@ -161,7 +162,8 @@ function eventOf(event: string, id: number, data: object): Uint8Array {
   return encoder.encode(`event: ${event}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`)
 }
 
+/** At least one part, though it may be empty. */
 function inParts(ends: readonly ListedEnd[]): ListedEnd[][] {
-  const count = Math.ceil(ends.length / endsPerEvent)
+  const count = Math.max(Math.ceil(ends.length / endsPerEvent), 1)
   return Array.from({ length: count }, (_, part) => ends.slice(part * endsPerEvent, (part + 1) * endsPerEvent))
 }
