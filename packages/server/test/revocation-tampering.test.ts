@@ -1,0 +1,240 @@
+import { generateKeyPairSync, sign } from 'node:crypto'
+import { deflateSync } from 'node:zlib'
+import { expect, test } from 'vitest'
+import { signAccessToken } from '../src/crypto/access-tokens.ts'
+import { listPositions } from '../src/crypto/list-positions.ts'
+import { newId } from '../src/crypto/secrets.ts'
+import type { SessionId } from '../src/domain/session.ts'
+import { statusListUri } from '../src/domain/status-list.ts'
+import type { UserId } from '../src/domain/user.ts'
+import { openFile } from './database-file.ts'
+import type { Answer } from './network.ts'
+import { run } from './processes.ts'
+import { becomes, outcomeOf, survivingServer, verifierOf, watch } from './surviving.ts'
+
+const isList = (path: string) => /\/status-lists\/\d+$/.test(path)
+
+type Words = { header: Record<string, unknown>; claims: Record<string, unknown>; signature: string }
+
+/** Takes a list apart, changes it, and puts it together again. */
+function rewritten(answer: Answer, change: (words: Words) => Partial<Words>): Answer {
+  const [header = '', claims = '', signature = ''] = answer.body.toString().split('.')
+  const read = (part: string) => JSON.parse(Buffer.from(part, 'base64url').toString())
+  const words = { header: read(header), claims: read(claims), signature }
+  const next = { ...words, ...change(words) }
+  const text = [next.header, next.claims]
+    .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+    .join('.')
+  return { ...answer, body: Buffer.from(`${text}.${next.signature}`) }
+}
+
+const emptyBits = deflateSync(Buffer.alloc(8_192)).toString('base64url')
+const withList = (claims: Words['claims'], lst: string) => ({ ...claims, status_list: { bits: 1, lst } })
+
+function signedByAnother(answer: Answer): Answer {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const forged = rewritten(answer, ({ claims }) => ({ claims: withList(claims, emptyBits) }))
+  const content = forged.body.toString().split('.').slice(0, 2).join('.')
+  const signature = sign('sha256', Buffer.from(content), { key: privateKey, dsaEncoding: 'ieee-p1363' })
+  return { ...answer, body: Buffer.from(`${content}.${signature.toString('base64url')}`) }
+}
+
+const tamperings: Record<string, (answer: Answer) => Answer> = {
+  'its bits taken out': (answer) => rewritten(answer, ({ claims }) => ({ claims: withList(claims, emptyBits) })),
+  'another signature': signedByAnother,
+  'no signature': (answer) =>
+    rewritten(answer, ({ header }) => ({ header: { ...header, alg: 'none' }, signature: '' })),
+  'another address': (answer) =>
+    rewritten(answer, ({ claims }) => ({ claims: { ...claims, sub: 'https://a.example/0' } })),
+  'a longer life': (answer) => rewritten(answer, ({ claims }) => ({ claims: { ...claims, exp: 2 ** 40 } })),
+  'a bomb in it': (answer) =>
+    rewritten(answer, ({ claims }) => ({
+      claims: withList(claims, deflateSync(Buffer.alloc(30_000_000)).toString('base64url')),
+    })),
+  'half of it gone': (answer) => ({ ...answer, body: answer.body.subarray(0, answer.body.length / 2) }),
+  'no cursor': ({ status, body, headers: { 'revocation-cursor': _, ...headers } }) => ({ status, body, headers }),
+  'another status': (answer) => ({ ...answer, status: 404 }),
+}
+
+test('a list with anything changed in it lets a new verifier accept nothing, until the list is whole again', async () => {
+  const server = await survivingServer()
+  const [revoked, valid] = [await server.logIn(), await server.logIn()]
+  await server.logOut(revoked)
+  server.connect()
+  const heard: Record<string, unknown[]> = {}
+
+  for (const [name, tamper] of Object.entries(tamperings)) {
+    server.network.suffer({ answer: (path, answer) => (isList(path) ? tamper(answer) : answer) })
+    const verifier = verifierOf(server.url)
+    await expect.poll(() => verifier.status().revocations?.problem).not.toBe('no list was loaded yet')
+    const { state } = verifier.status().revocations ?? {}
+    server.network.suffer({})
+    heard[name] = [state, await outcomeOf(verifier, valid), await outcomeOf(verifier, revoked)]
+  }
+
+  const expected = Object.keys(tamperings).map((name) => [name, ['waiting', 'accepted', 'AUTH_REVOKED']])
+  expect(heard).toEqual(Object.fromEntries(expected))
+})
+
+test('lists from before a revocation, replayed while the stream is cut, take nothing back and keep nobody fresh', async () => {
+  const server = await survivingServer()
+  const [revoked, valid] = [await server.logIn(), await server.logIn()]
+  const old = new Map<string, Answer>()
+  server.network.suffer({
+    answer: (path, answer) => {
+      if (answer.status === 200) old.set(path, answer)
+      return answer
+    },
+  })
+  server.connect()
+  const verifier = verifierOf(server.url)
+  await verifier.ready()
+  await server.logOut(revoked)
+  await becomes(verifier, revoked, 'AUTH_REVOKED')
+
+  server.network.suffer({ stream: ({ cut }) => cut, answer: (path, answer) => old.get(path) ?? answer })
+  const watched = watch(verifier, revoked)
+
+  await becomes(verifier, valid, 'REVOCATIONS_STALE')
+  server.network.suffer({})
+  await becomes(verifier, valid, 'accepted')
+  expect(watched.outcomes()).not.toContain('accepted')
+})
+
+test.each([
+  ['ahead', 60_000],
+  ['behind', -60_000],
+])('a verifier whose clock is a minute %s refuses what is revoked, and nothing valid', async (_, skew) => {
+  const server = await survivingServer()
+  const [revoked, valid] = [await server.logIn(), await server.logIn()]
+  server.connect()
+  const verifier = verifierOf(server.url, { now: () => Date.now() + skew })
+  await verifier.ready()
+  const watched = watch(verifier, valid)
+
+  await server.logOut(revoked)
+  await becomes(verifier, revoked, 'AUTH_REVOKED')
+  const fresh = await server.logIn()
+
+  expect(await outcomeOf(verifier, fresh)).toBe('accepted')
+  expect(watched.outcomes()).toEqual(['accepted'])
+  expect(await outcomeOf(verifierOf(server.url, { now: () => Date.now() + skew }), revoked)).toBe('AUTH_REVOKED')
+})
+
+test.each([
+  ['forwards', 60_000],
+  ['back', -60_000],
+])('a verifier whose clock is set %s by a minute is itself again at the next heartbeat', async (_, step) => {
+  const server = await survivingServer()
+  const [revoked, valid] = [await server.logIn(), await server.logIn()]
+  server.connect()
+  let skew = 0
+  const verifier = verifierOf(server.url, { now: () => Date.now() + skew })
+  await verifier.verify(revoked)
+
+  skew = step
+  await server.logOut(revoked)
+
+  await becomes(verifier, valid, 'accepted')
+  await becomes(verifier, revoked, 'AUTH_REVOKED')
+})
+
+test.each([
+  ['ES256, and the key is rotated meanwhile', {}, async (server: Server) => rotate(server)],
+  ['HS256, with the secret alone', { JWT_SECRET: 'a shared secret of more than 32 bytes' }, async () => {}],
+])('revocations go on across a restart by %s', async (_, settings, meanwhile) => {
+  const server = await survivingServer(settings)
+  const [before, old] = [await server.logIn(), await server.logIn()]
+  server.connect()
+  const secret = 'JWT_SECRET' in settings ? { secret: settings.JWT_SECRET } : {}
+  const verifier = verifierOf(server.url, { maxStalenessSeconds: 5, ...secret })
+  await verifier.verify(before)
+  await server.logOut(before)
+
+  await meanwhile(server)
+  await server.kill()
+  await server.restart()
+  server.connect()
+  const recent = await server.logIn()
+
+  await becomes(verifier, recent, 'accepted')
+  expect(await outcomeOf(verifier, old)).toBe('accepted')
+  await Promise.all([server.logOut(old), server.logOut(recent)])
+  await Promise.all([old, recent].map((token) => becomes(verifier, token, 'AUTH_REVOKED')))
+  const outcomes = [before, old, recent].map((token) => outcomeOf(verifierOf(server.url, secret), token))
+  expect(await Promise.all(outcomes)).toEqual(Array(3).fill('AUTH_REVOKED'))
+})
+
+type Server = Awaited<ReturnType<typeof survivingServer>>
+
+/** Brings the moment nearer at which the new key signs: it is ten minutes away. */
+async function rotate({ surroundings, databasePath }: Server): Promise<void> {
+  expect((await run(['keys', 'rotate'], surroundings)).code).toBe(0)
+  openFile(databasePath).run(`update signing_keys set activates_at = created_at`)
+}
+
+test('100,000 sessions that end at once are refused, each of them, by a verifier that listened and by a new one', async () => {
+  const secret = 'a shared secret of more than 32 bytes'
+  const server = await survivingServer({ JWT_SECRET: secret })
+  const valid = await server.logIn()
+  const tokens = await tokensOf100_000Sessions(server, secret)
+  server.connect()
+  const listening = verifierOf(server.url, { secret, maxStalenessSeconds: 30, cacheSize: 0 })
+  await listening.verify(valid)
+
+  expect((await run(['users', 'logout', '--all'], server.surroundings)).stdout).toContain('Ended 100002 sessions')
+  const endedAt = performance.now()
+  await becomes(listening, tokens.at(-1) ?? '', 'AUTH_REVOKED')
+  const caughtUpMilliseconds = performance.now() - endedAt
+
+  const fresh = await server.logIn()
+  for (const verifier of [listening, verifierOf(server.url, { secret, cacheSize: 0 })]) {
+    await becomes(verifier, fresh, 'accepted')
+    expect(tokens.filter((token) => isAccepted(() => verifier.verifyNow(token)))).toEqual([])
+  }
+  expect(caughtUpMilliseconds).toBeLessThan(5_000)
+}, 60_000)
+
+function isAccepted(verify: () => unknown): boolean {
+  try {
+    verify()
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Sessions that were written into the database, and their tokens, signed with the secret as the server would. */
+async function tokensOf100_000Sessions({ url, databasePath }: Server, secret: string): Promise<string[]> {
+  const database = openFile(databasePath)
+  const [user] = database.rows<{ id: string }>('select id from users')
+  database.run(`
+    with recursive counted(n) as (select 1 union all select n + 1 from counted where n < 100000)
+    insert into sessions (id, user_id, created_at, last_used_at, expires_at, access_expires_at, ip_address, user_agent)
+    select lower(hex(randomblob(16))), users.id, ${Date.now()}, ${Date.now()}, ${Date.now() + 86_400_000},
+      ${Date.now() + 86_400_000}, '192.0.2.1', 'test'
+    from counted, users;
+    insert into status_lists select distinct number / 65536, ${Date.now() + 86_400_000} from sessions where true
+    on conflict (list) do nothing`)
+  const [{ seed } = { seed: '' }] = database.rows<{ seed: string }>('select seed from status_list_seed')
+  const position = listPositions(seed)
+  const words = {
+    issuer: url,
+    audience: undefined,
+    userId: user?.id as UserId,
+    email: 'ada@example.com',
+    sessionId: newId() as SessionId,
+    tokenId: newId(),
+    issuedAt: Math.floor(Date.now() / 1000),
+    expiresAt: Math.floor(Date.now() / 1000) + 3600,
+  }
+  return database
+    .rows<{ number: number }>(`select number from sessions where user_agent = 'test'`)
+    .map(({ number }) => {
+      const { list, index } = position(number)
+      return signAccessToken(
+        { ...words, status: { uri: statusListUri(url, list), index } },
+        { secret: Buffer.from(secret) },
+      )
+    })
+}

@@ -1,0 +1,80 @@
+import { createVerifier, type Verifier, type VerifierOptions } from '@latchkey/verify'
+import { expect, onTestFinished } from 'vitest'
+import { temporaryFolder } from './database-file.ts'
+import { openNetwork } from './network.ts'
+import { serve } from './processes.ts'
+
+const ada = { email: 'ada@example.com', password: 'SecurePass123' }
+
+/** What a verifier says to a token: `accepted`, or the code of the refusal. */
+export function outcomeOf(verifier: Verifier, token: string): Promise<string> {
+  return verifier.verify(token).then(
+    () => 'accepted',
+    (error: { code: string }) => error.code,
+  )
+}
+
+/** Waits until a verifier says this to a token. */
+export const becomes = (verifier: Verifier, token: string, outcome: string, withinMilliseconds = 10_000) =>
+  expect.poll(() => outcomeOf(verifier, token), { timeout: withinMilliseconds, interval: 10 }).toBe(outcome)
+
+/** A server in a process of its own, behind a network that a test can spoil, with one user who signs in often. */
+export async function survivingServer(settings: Record<string, string> = {}) {
+  const folder = temporaryFolder()
+  const network = await openNetwork()
+  onTestFinished(network.close)
+  const limits = { RATE_LIMIT_LOGIN: 'off', RATE_LIMIT_SIGNUP: 'off', RATE_LIMIT_ACCOUNT: 'off' }
+  const surroundings = { folder, settings: { PUBLIC_URL: network.url, ...limits, ...settings } }
+  let process = await serve(surroundings)
+  await process.request('/api/auth/signup', { body: ada })
+
+  return {
+    url: network.url,
+    network,
+    surroundings,
+    databasePath: `${folder}/data/latchkey.db`,
+    request: (path: string, options?: Parameters<typeof process.request>[1]) => process.request(path, options),
+    /** Lets verifiers reach it. */
+    connect: () => network.leadTo(process.port),
+    kill: () => process.stop('SIGKILL'),
+    /** In another process, on the same database, at another port. Verifiers do not reach it before `connect`. */
+    async restart() {
+      process = await serve(surroundings)
+    },
+    logIn: async (): Promise<string> => (await process.request('/api/auth/login', { body: ada })).json().token,
+    async logOut(token: string) {
+      expect((await process.request('/api/auth/logout', { body: {}, token })).status).toBe(200)
+    },
+  }
+}
+
+/** A verifier in this process that polls often and grows stale soon, so that no test waits long. */
+export function verifierOf(issuer: string, options: Partial<VerifierOptions> = {}): Verifier {
+  const verifier = createVerifier({ issuer, maxStalenessSeconds: 2, ...options })
+  onTestFinished(verifier.close)
+  return verifier
+}
+
+/** Asks about a token all the time until the test ends. */
+export function watch(verifier: Verifier, token: string) {
+  const heard: { at: number; outcome: string }[] = []
+  let isOver = false
+  const watching = (async () => {
+    while (!isOver) {
+      const at = performance.now()
+      heard.push({ at, outcome: await outcomeOf(verifier, token) })
+      await new Promise((done) => setTimeout(done, 10))
+    }
+  })()
+  onTestFinished(async () => {
+    isOver = true
+    await watching
+  })
+  return {
+    /** Every outcome so far, each once. */
+    outcomes: () => [...new Set(heard.map(({ outcome }) => outcome))],
+    /** For how long after an instant the token was still accepted. */
+    acceptedAfter: (instant: number) =>
+      Math.max(0, ...heard.filter(({ outcome }) => outcome === 'accepted').map(({ at }) => at - instant)),
+  }
+}
