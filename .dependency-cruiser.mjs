@@ -106,7 +106,7 @@ export default {
       to: {
         path: '^packages/(verify|server)/src/',
         pathNot: [
-          '^packages/verify/src/(index|hono|express|fastify|problem|strict-json)\\.ts$',
+          '^packages/verify/src/(index|hono|express|fastify|fetch|problem|strict-json)\\.ts$',
           '^packages/server/src/index\\.ts$',
         ],
       },

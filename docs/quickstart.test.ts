@@ -48,7 +48,7 @@ test('the quickstart has a curl line for every endpoint of the contract', () => 
   expect(missing).toEqual([])
 })
 
-test.each(['hono', 'express', 'fastify'])(
+test.each(['hono', 'express', 'fastify', 'fetch'])(
   'the %s API of the quickstart opens to its owner alone',
   async (framework) => {
     const { url } = await startServer()

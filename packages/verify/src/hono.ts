@@ -1,6 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { authorizationOf } from './bearer.ts'
 import type { AccessClaims } from './claims.ts'
+import { describeFetch } from './fetch.ts'
 import { admit, admitOwner, type GuardedRequest, type Verdict } from './guard.ts'
 import type { Verifier } from './verifier.ts'
 
@@ -46,8 +47,7 @@ function describe(context: Context<Env>): GuardedRequest {
   const incoming = incomingOf(context.env)
   if (incoming) return { authorization: authorizationOf(incoming.rawHeaders), url: incoming.url, requestId }
 
-  const { pathname, search } = new URL(context.req.url)
-  return { authorization: splitJoined(context.req.header('authorization')), url: pathname + search, requestId }
+  return { ...describeFetch(context.req.raw), requestId }
 }
 
 /** The Node request that @hono/node-server hands on. */
@@ -57,9 +57,4 @@ function incomingOf(env: unknown): { rawHeaders: string[]; url: string } | undef
   if (!('rawHeaders' in incoming) || !('url' in incoming)) return undefined
   const { rawHeaders, url } = incoming
   return Array.isArray(rawHeaders) && typeof url === 'string' ? { rawHeaders, url } : undefined
-}
-
-/** Fetch joins headers of one name with a comma, which no Bearer token contains. */
-function splitJoined(authorization: string | undefined): string[] {
-  return authorization === undefined ? [] : authorization.split(/,\s*(?=bearer(?:\s|$))/i)
 }
