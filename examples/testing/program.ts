@@ -52,6 +52,22 @@ export async function startProgram({ file, parameters = [], folder, environment 
   }
 }
 
+/** Starts a Latchkey server. Limits are off, since all users of a test come from one address; hashes are cheap. */
+export function startIssuer(folder: string, environment: Record<string, string> = {}): Promise<Program> {
+  return startProgram({
+    file: 'packages/server/src/cli/main.ts',
+    parameters: ['serve'],
+    folder,
+    environment: {
+      PORT: '0',
+      RATE_LIMIT_LOGIN: 'off',
+      RATE_LIMIT_SIGNUP: 'off',
+      BCRYPT_COST: '10',
+      ...environment,
+    },
+  })
+}
+
 /** A folder that goes with the tests around it. To be called where tests are declared, not inside of one. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-example-'))

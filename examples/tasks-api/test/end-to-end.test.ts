@@ -8,7 +8,7 @@ import {
   sendHalf,
   type Tokens,
 } from '../../testing/client.ts'
-import { type Program, startProgram, temporaryFolder } from '../../testing/program.ts'
+import { type Program, startIssuer, startProgram, temporaryFolder } from '../../testing/program.ts'
 
 const modes = [
   { mode: 'published keys', algorithm: 'ES256', secret: {} },
@@ -24,7 +24,7 @@ describe.each(modes)('The tasks API and a Latchkey server with $mode', ({ algori
   let tasks: Program
 
   beforeAll(async () => {
-    auth = await startAuth(folder, secret)
+    auth = await startIssuer(folder, secret)
     tasks = await startTasks(folder, auth, secret)
   })
 
@@ -140,7 +140,7 @@ describe.each(modes)('The tasks API and a Latchkey server with $mode', ({ algori
     await auth.end('SIGKILL')
     const withoutServer = [await list(gone), await list(staying)]
 
-    auth = await startAuth(folder, { ...secret, PORT: new URL(auth.url).port })
+    auth = await startIssuer(folder, { ...secret, PORT: new URL(auth.url).port })
 
     expect(withoutServer.map(({ status }) => status)).toEqual([401, 200])
     expect((await list(gone)).body.error.code).toBe('AUTH_REVOKED')
@@ -175,7 +175,7 @@ describe.each(modes)('The tasks API and a Latchkey server with $mode', ({ algori
     const exitCodes = [await tasks.end('SIGTERM'), await auth.end('SIGTERM')]
 
     expect(exitCodes).toEqual([0, 0])
-    auth = await startAuth(folder, { ...secret, PORT: new URL(auth.url).port })
+    auth = await startIssuer(folder, { ...secret, PORT: new URL(auth.url).port })
     tasks = await startTasks(folder, auth, secret)
     expect(await list(user)).toMatchObject({ status: 200, body: { data: [{ id }] } })
   })
@@ -184,7 +184,7 @@ describe.each(modes)('The tasks API and a Latchkey server with $mode', ({ algori
 const folder = temporaryFolder()
 
 test('The tasks API answers 503, and not with data, while no issuer answers', async () => {
-  const auth = await startAuth(folder, {})
+  const auth = await startIssuer(folder)
   const user = await askTokens(`${auth.url}/api/auth/signup`, newCredentials())
   await auth.end('SIGKILL')
   await using tasks = await startTasks(folder, auth, {})
@@ -197,7 +197,7 @@ test('The tasks API answers 503, and not with data, while no issuer answers', as
 })
 
 test('SIGTERM, also twice, ends the tasks API with 0, also while a client never ends its request', async () => {
-  await using auth = await startAuth(folder, {})
+  await using auth = await startIssuer(folder)
   await using tasks = await startTasks(folder, auth, {})
   await using _ = await sendHalf(tasks.url)
 
@@ -217,22 +217,6 @@ test('The tasks API does not start with a secret that is too short, and says so'
 
   await expect(start).rejects.toThrow(/ended with 1\nCannot create a verifier: secret must have at least 32 bytes/)
 })
-
-/** Limits are off, since all users of a test come from one address; hashes are the cheapest that production takes. */
-function startAuth(folder: string, environment: Record<string, string>): Promise<Program> {
-  return startProgram({
-    file: 'packages/server/src/cli/main.ts',
-    parameters: ['serve'],
-    folder,
-    environment: {
-      PORT: '0',
-      RATE_LIMIT_LOGIN: 'off',
-      RATE_LIMIT_SIGNUP: 'off',
-      BCRYPT_COST: '10',
-      ...environment,
-    },
-  })
-}
 
 function startTasks(folder: string, auth: Program, environment: Record<string, string>): Promise<Program> {
   return startProgram({
