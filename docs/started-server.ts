@@ -56,7 +56,16 @@ export async function startProgram(code: string, port: number): Promise<void> {
 
 /** Runs shell lines as a person would paste them. Answers what they printed. */
 export async function runShell(lines: string, environment: Record<string, string> = {}): Promise<string> {
-  const child = spawn('bash', ['-eu', '-o', 'pipefail', '-c', lines], {
+  return runProgram('bash', ['-eu', '-o', 'pipefail', '-c', lines], environment)
+}
+
+/** Runs a program to its end. Answers what it printed. */
+export async function runProgram(
+  command: string,
+  parameters: string[],
+  environment: Record<string, string> = {},
+): Promise<string> {
+  const child = spawn(command, parameters, {
     cwd: root,
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -66,7 +75,7 @@ export async function runShell(lines: string, environment: Record<string, string
     output += text
   })
   const [code] = await once(child, 'close')
-  if (code !== 0) throw new Error(`The shell ended with ${code} after:\n${output}`)
+  if (code !== 0) throw new Error(`${command} ended with ${code} after:\n${output}`)
   return output
 }
 
