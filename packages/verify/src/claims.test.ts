@@ -102,7 +102,7 @@ test('checkClaims() refuses a lifetime beyond 400 days, or none', () => {
 })
 
 test.each([`${issuer}/`, issuer.toUpperCase(), `${issuer}.evil.example`, 'https://auth.example.co'])(
-  'checkClaims() refuses the issuer %s [RFC9068-4b]',
+  'checkClaims() refuses the issuer %s [RFC9068-4b, RFC7519-4.1.1]',
   (iss) => {
     expect(() => check({ iss })).toThrow(refusal('AUTH_INVALID'))
   },
