@@ -19,7 +19,7 @@ async function handle(request: Request): Promise<Response> {
   return Response.json({ owner: claims.user_id, notes: [] })
 }
 
-// On Node something must turn its requests into `Request`; Deno and Bun serve `handle` as it is.
+// On Node something must turn its requests into `Request`.
 serve({ fetch: handle, hostname: 'localhost', port: Number(process.env['PORT'] || 3000) }, ({ port }) => {
   console.log(`The API listens on http://localhost:${port}`)
 })

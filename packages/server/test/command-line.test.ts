@@ -97,7 +97,7 @@ test('latchkey --version prints the version of the package, with --json as a doc
   expect(JSON.parse(asJson.stdout)).toEqual({ version: manifest.version })
 })
 
-test('latchkey secret prints another good secret each time, and nothing else', async () => {
+test('latchkey secret prints another good secret each time, and nothing else [RFC7515-10.1, RFC8725-3.5]', async () => {
   const folder = temporaryFolder()
 
   const [one, other] = await Promise.all([run(['secret'], { folder }), run(['secret', '--json'], { folder })])

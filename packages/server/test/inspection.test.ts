@@ -44,6 +44,7 @@ test('every JSON answer is written by JSON.stringify, in the few files that writ
     'server/http/routes/operations.ts',
     'server/http/routes/revocations.ts',
     'server/http/routes/status-lists.ts',
+    'verify/fetch.ts',
     'verify/hono.ts',
   ])
   expect(filesWith(/\bc\.(json|html)\(/)).toEqual([])
@@ -135,4 +136,23 @@ test('an answer to a fault holds no stack, also at the most talkative log level 
 
   expect(answer.status).toBe(503)
   expect(answer.text).not.toMatch(/\bat |Error:|\.ts|kysely|sqlite/i)
+})
+
+test('every package is installed from one registry, at the version and with the hash of the lock file [ASVS 15.2.4]', () => {
+  const lock = JSON.parse(readFileSync(new URL('package-lock.json', root), 'utf8')) as {
+    packages: Record<string, { version?: string; integrity?: string; resolved?: string; link?: true }>
+  }
+  const installed = Object.entries(lock.packages).filter(([path, { link }]) => path.includes('node_modules/') && !link)
+  const pinned = globSync(['package.json', '{packages,examples,bench}/*/package.json', 'bench/package.json'], {
+    cwd: root,
+  })
+    .map((path) => JSON.parse(readFileSync(new URL(path, root), 'utf8')))
+    .flatMap(({ dependencies = {}, devDependencies = {} }) => Object.entries({ ...dependencies, ...devDependencies }))
+
+  const origins = installed.flatMap(([, { resolved }]) => (resolved ? [new URL(resolved).host] : []))
+
+  expect(installed.length).toBeGreaterThan(200)
+  expect(installed.filter(([, { integrity }]) => !integrity?.startsWith('sha512-'))).toEqual([])
+  expect(new Set(origins).size).toBeLessThanOrEqual(1)
+  expect(pinned.filter(([, version]) => !/^(npm:\w+@)?\d+\.\d+\.\d+$/.test(String(version)))).toEqual([])
 })

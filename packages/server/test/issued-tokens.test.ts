@@ -1,6 +1,7 @@
 import { createVerifier } from '@latchkey/verify'
 import { describe, expect, test } from 'vitest'
 import { loadConfig } from '../src/config/load-config.ts'
+import { isRefreshTokenShaped, newRefreshToken } from '../src/crypto/secrets.ts'
 import { apiHouse } from '../src/testing/api-house.ts'
 import { claimsOf } from '../src/testing/shared-secret.ts'
 import { ada, bob, testHouse } from '../src/testing/test-house.ts'
@@ -243,4 +244,43 @@ test('POST /api/auth/revoke is where the metadata names it, over TLS where the s
   expect(answer.status).toBe(200)
   const refused = await house.request('/api/auth/me', { token: house.tokens.accessToken })
   expect(refused.json().error.code).toBe('AUTH_REVOKED')
+})
+
+test('the secrets of a session are made at its login, have 256 random bits, and die at its logout and by age [NIST63B4-5.1a]', async () => {
+  const { auth, clock, verifier, request } = await testHouse({ REFRESH_TOKEN_TTL: '2d' })
+  const [ended, idle] = [await auth.signUp(ada), await auth.logIn(ada)]
+  const secretOf = (token: string) => Buffer.from(token.replace(/^lkr_/, ''), 'base64url')
+  const refresh = (refreshToken: string) =>
+    auth.refreshSession({ refreshToken, origin: ada.origin }).then(
+      () => 'taken',
+      ({ code }) => code,
+    )
+
+  await request('/api/auth/logout', { method: 'POST', token: ended.accessToken })
+  const loggedOut = [
+    await refresh(ended.refreshToken),
+    (await request('/api/auth/me', { token: ended.accessToken })).status,
+  ]
+  clock.advance(2 * 86_400)
+  const tooOld = [await refresh(idle.refreshToken), (await request('/api/auth/me', { token: idle.accessToken })).status]
+
+  expect([ended, idle].map(({ refreshToken }) => secretOf(refreshToken).length)).toEqual([32, 32])
+  expect(ended.refreshToken).not.toBe(idle.refreshToken)
+  expect([loggedOut, tooOld]).toEqual(Array(2).fill(['AUTH_REFRESH_INVALID', 401]))
+  await expect(verifier.verify(idle.accessToken)).rejects.toMatchObject({ code: 'AUTH_EXPIRED' })
+})
+
+test('100,000 refresh tokens that are made while every hashing thread works are all good and all different [ASVS 11.5.2]', async () => {
+  const { auth } = await testHouse({ BCRYPT_COST: '8' })
+  const storm = Array.from({ length: 16 }, (_, at) => auth.signUp({ ...ada, email: `storm-${at}@example.com` }))
+
+  const made = new Set<string>()
+  for (let batch = 0; batch < 100; batch += 1) {
+    for (let at = 0; at < 1_000; at += 1) made.add(newRefreshToken())
+    await new Promise(setImmediate)
+  }
+
+  expect(made.size).toBe(100_000)
+  expect([...made].every(isRefreshTokenShaped)).toBe(true)
+  await expect(Promise.all(storm)).resolves.toHaveLength(16)
 })

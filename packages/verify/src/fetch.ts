@@ -8,7 +8,7 @@ export type FetchVerdict =
   | { readonly claims?: undefined; readonly refusal: Response }
 
 /**
- * Judges a request of a plain `fetch` handler by its token: Node, Deno, Bun, whatever speaks `Request` and `Response`.
+ * Judges a request of a plain `fetch` handler by its token.
  *
  * Does NOT compare the path with the token: for `/{user_id}/...` use `authenticateOwner`.
  */

@@ -202,13 +202,16 @@ test.each([
   ['31 bytes', 'x'.repeat(31)],
   ['a word', 'your-256-bit-secret'],
   ['31 bytes in fewer characters', `${'\u00fc'.repeat(15)}x`],
-])('loadConfig() refuses a JWT_SECRET of %s without showing it [ASVS 11.2.3, ASVS 13.2.3]', (_what, secret) => {
-  const loading = () => loadConfig({ JWT_SECRET: secret })
+])(
+  'loadConfig() refuses a JWT_SECRET of %s without showing it [ASVS 11.2.3, ASVS 13.2.3, RFC8725-3.5]',
+  (_what, secret) => {
+    const loading = () => loadConfig({ JWT_SECRET: secret })
 
-  expect(problemsOf(loading)).toEqual([
-    'JWT_SECRET must be at least 32 bytes (latchkey secret prints a good one): it is not',
-  ])
-})
+    expect(problemsOf(loading)).toEqual([
+      'JWT_SECRET must be at least 32 bytes (latchkey secret prints a good one): it is not',
+    ])
+  },
+)
 
 test.each([
   ['31 bytes', Buffer.alloc(31, 7).toString('base64')],

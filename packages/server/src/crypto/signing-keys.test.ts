@@ -26,7 +26,7 @@ test.each([
   ['EdDSA', {}],
   ['RS256', { modulusLength: 3072, publicExponent: 65_537n }],
 ] as const)(
-  'newSigningKey() makes a key of 128 bits of strength for %s [ASVS 11.2.3, ASVS 11.6.1]',
+  'newSigningKey() makes a key of 128 bits of strength for %s [ASVS 11.2.3, ASVS 11.6.1, RFC7515-10.1]',
   (algorithm, details) => {
     const key = newSigningKey(algorithm, { seal, ...times })
 
@@ -53,7 +53,7 @@ test.each(algorithms)('newSigningKey() for %s stores the private half sealed', (
   expect(seal.open(key.privateSealed)).toContain('BEGIN PRIVATE KEY')
 })
 
-test('newSigningKey() never makes the same key again', () => {
+test('newSigningKey() never makes the same key again [RFC7515-10.1]', () => {
   const keys = Array.from({ length: 100 }, () => newSigningKey('ES256', { seal, ...times }))
 
   const ids = new Set(keys.map(({ id }) => id))

@@ -134,7 +134,7 @@ test('refreshSession() takes a token one second before it was idle for too long'
   expect(pair.refreshExpiresInSeconds).toBe(7 * day)
 })
 
-test('refreshSession() refuses at SESSION_TTL however often the session was refreshed [ASVS 7.3.2, NIST63B4-5.2]', async () => {
+test('refreshSession() refuses at SESSION_TTL however often the session was refreshed [ASVS 7.3.2, ASVS 10.4.8, NIST63B4-5.2]', async () => {
   const { auth, clock } = await testHouse({ REFRESH_TOKEN_TTL: '7d', SESSION_TTL: '14d' })
   const first = await auth.signUp(ada)
   clock.advance(6 * day)
@@ -218,3 +218,34 @@ test('refreshSession() refuses in the last second of a session, whose token woul
 
   await expect(refresh).rejects.toMatchObject({ code: 'AUTH_REFRESH_INVALID' })
 })
+
+test.each([
+  ['one', 1],
+  ['twenty simultaneous', 20],
+])(
+  'refreshSession() ends one session at %s replays, writes it down, and leaves the other sessions alone [ASVS 10.4.5]',
+  async (_, replays) => {
+    const { auth, clock, verifier } = await testHouse()
+    const first = await auth.signUp(ada)
+    const other = await auth.logIn(ada)
+    const second = await auth.refreshSession({ refreshToken: first.refreshToken, origin: ada.origin })
+    clock.advance(60)
+
+    const attempts = Array.from({ length: replays }, () =>
+      auth.refreshSession({ refreshToken: first.refreshToken, origin: ada.origin }),
+    )
+    const verdicts = await Promise.allSettled(attempts)
+
+    const family = [first, second].map(({ accessToken }) => verifier.verify(accessToken))
+    const rightful = auth.refreshSession({ refreshToken: second.refreshToken, origin: ada.origin })
+    expect(second.refreshToken).not.toBe(first.refreshToken)
+    expect(verdicts.map(({ status }) => status)).toEqual(Array(replays).fill('rejected'))
+    for (const token of family) await expect(token).rejects.toMatchObject({ code: 'AUTH_REVOKED' })
+    await expect(rightful).rejects.toMatchObject(refused)
+    await expect(verifier.verify(other.accessToken)).resolves.toMatchObject({ user_id: other.userId })
+    const again = await auth.refreshSession({ refreshToken: other.refreshToken, origin: ada.origin })
+    const caller = await callerOf({ verifier }, again.accessToken)
+    const { events } = await auth.listEvents({ caller, limit: 100, cursor: undefined })
+    expect(events.filter(({ type }) => type === 'refresh_reused')).toHaveLength(1)
+  },
+)

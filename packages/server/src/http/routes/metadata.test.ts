@@ -129,16 +129,33 @@ test.each(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])(
   },
 )
 
-test.each(['/.well-known/jwks.json', path])('%s may be read by any page and kept for five minutes', async (file) => {
+test('CORS is on for the routes that issue tokens where it is asked for; there is no authorization endpoint to have it on [RFC9700-2.6d]', async () => {
   const { request } = await testHouse({ CORS_ORIGINS: 'https://app.example.com' })
+  const headers = { origin: 'https://app.example.com', 'access-control-request-method': 'POST' }
 
-  const { headers } = await request(file, { headers: { origin: 'https://another.example' } })
+  const tokens = await request('/api/auth/login', { method: 'OPTIONS', headers })
+  const elsewhere = await Promise.all(
+    ['/authorize', '/oauth/authorize', '/oauth2/authorize', '/api/auth/authorize'].map((place) => request(place)),
+  )
 
-  expect(headers.get('access-control-allow-origin')).toBe('*')
-  expect(headers.get('access-control-allow-credentials')).toBeNull()
-  expect(headers.get('cross-origin-resource-policy')).toBe('cross-origin')
-  expect(headers.get('cache-control')).toBe('public, max-age=300')
+  expect(tokens.headers.get('access-control-allow-origin')).toBe('https://app.example.com')
+  expect((await request(path)).json()).not.toHaveProperty('authorization_endpoint')
+  expect(elsewhere.map(({ status }) => status)).toEqual([404, 404, 404, 404])
 })
+
+test.each(['/.well-known/jwks.json', path])(
+  '%s may be read by any page and kept for five minutes [RFC9700-2.6d]',
+  async (file) => {
+    const { request } = await testHouse({ CORS_ORIGINS: 'https://app.example.com' })
+
+    const { headers } = await request(file, { headers: { origin: 'https://another.example' } })
+
+    expect(headers.get('access-control-allow-origin')).toBe('*')
+    expect(headers.get('access-control-allow-credentials')).toBeNull()
+    expect(headers.get('cross-origin-resource-policy')).toBe('cross-origin')
+    expect(headers.get('cache-control')).toBe('public, max-age=300')
+  },
+)
 
 test('the key set is an object with an array of keys, and no member comes twice [RFC7517-5a]', async () => {
   const { request, keys } = await apiHouse()

@@ -135,7 +135,7 @@ test.each([
   ['cursor=1', 'cursor'],
   [`cursor=' or 1=1 --`, 'cursor'],
   ['cursor=00000000-0000-4000-8000-000000000000', 'cursor'],
-])('GET /api/auth/events refuses ?%s and names the parameter [ASVS 1.4.2]', async (query, field) => {
+])('GET /api/auth/events refuses ?%s and names the parameter [ASVS 1.4.2, ASVS 15.3.7]', async (query, field) => {
   const { request, tokens } = await houseWithAda()
 
   const answer = await request(`/api/auth/events?${query}`, { token: tokens.token })
@@ -157,7 +157,7 @@ test('GET /api/auth/events never shows the log of another user [ASVS 8.4.1]', as
   expect(answer.text).not.toContain(tokens.user_id)
 })
 
-test('unknown members of a body are ignored and change nothing [ASVS 8.2.3]', async () => {
+test('unknown members of a body are ignored and change nothing [ASVS 8.2.3, ASVS 15.3.3]', async () => {
   const { request } = await testHouse()
   const more = {
     id: '00000000-0000-4000-8000-000000000000',
