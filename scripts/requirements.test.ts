@@ -19,7 +19,7 @@ const requirements = [
 ]
 
 /** A repository of its own, with the given tests in it. */
-function repositoryWith(tests: string, covered: string[] = []) {
+function repositoryWith(tests: string, covered: string[] = [], more: Record<string, string> = {}) {
   const root = mkdtempSync(join(tmpdir(), 'requirements-'))
   onTestFinished(() => rmSync(root, { recursive: true }))
   const files = {
@@ -27,6 +27,7 @@ function repositoryWith(tests: string, covered: string[] = []) {
     'docs/security/covered.json': JSON.stringify(covered),
     'packages/verify/src/token.test.ts': tests,
     'packages/verify/node_modules/other/other.test.ts': `test('is not ours [ASVS 9.1.10]', () => {})`,
+    ...more,
   }
   for (const [path, content] of Object.entries(files)) {
     mkdirSync(dirname(join(root, path)), { recursive: true })
@@ -112,12 +113,37 @@ test('describeChapters() counts each chapter and all of them', () => {
 
   const rows = table.split('\n').map((line) => line.trim().split(/ {2,}/))
   expect(rows).toEqual([
-    ['chapter', 'due now', 'proven', 'missing', 'later', 'not applicable'],
-    ['RFC7519', '1', '0', '1', '0', '0'],
-    ['V6', '0', '0', '0', '1', '1'],
-    ['V9', '2', '1', '1', '0', '0'],
-    ['all', '3', '1', '2', '1', '1'],
+    ['chapter', 'due now', 'proven', 'deviating', 'missing', 'later', 'not applicable'],
+    ['RFC7519', '1', '0', '0', '1', '0', '0'],
+    ['V6', '0', '0', '0', '0', '1', '1'],
+    ['V9', '2', '1', '0', '1', '0', '0'],
+    ['all', '3', '1', '0', '2', '1', '1'],
   ])
+})
+
+test.each([
+  ['ASVS 9.1.2, 9.1.10', ['RFC7519-4.1.4']],
+  ['ASVS 9.1.10', ['RFC7519-4.1.4', 'ASVS 9.1.2']],
+  ['RFC 7519 4.1.4, ASVS 9.1.1', ['ASVS 9.1.2', 'ASVS 9.1.10']],
+  ['the contract', ['RFC7519-4.1.4', 'ASVS 9.1.2', 'ASVS 9.1.10']],
+])('isMissing() is false for what a deviation is against: %s', (against, rest) => {
+  const page = `## Deviations\n\n| what | against |\n|---|---|\n| otherwise | ${against} |\n`
+  const root = repositoryWith('', [], { 'SECURITY.md': page })
+
+  const missing = readCoverage(root).requirements.filter(isMissing)
+
+  expect(missing.map(({ name }) => name)).toEqual(rest)
+})
+
+test('a deviation is against every lettered part of a section', () => {
+  const page = '## Deviations\n\n| what | against |\n|---|---|\n| otherwise | NIST SP 800-63B-4 3.2.2 |\n'
+  const lettered = [{ id: 'NIST63B4-3.2.2a', section: '3.2.2a', statement: 'Waits grow.', applies: 'now' }]
+  const root = repositoryWith('', [], {
+    'SECURITY.md': page,
+    'docs/security/requirements.json': JSON.stringify({ requirements: lettered }),
+  })
+
+  expect(readCoverage(root).requirements.filter(isMissing)).toEqual([])
 })
 
 test('checkCoverage() is content when covered.json names what is proven', () => {

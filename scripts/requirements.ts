@@ -2,17 +2,19 @@
  * Tells which security requirements a test proves.
  *
  * A test proves what its name says in square brackets: `[ASVS 9.1.2]`, `[RFC7519-4.1.4, NIST63B4-3.1.1.2-1]`. The
- * requirements are in docs/security/requirements.json, and those that are proven in docs/security/covered.json.
+ * requirements are in docs/security/requirements.json, and those that are proven in docs/security/covered.json. What
+ * no test proves because the product does otherwise is named in the table of deviations of SECURITY.md.
  *
  *   npm run requirements                            a table by chapter
  *   npm run requirements -- --chapter V6            each requirement of a chapter, with its tests
- *   npm run requirements -- --missing               what is due now and has no test
+ *   npm run requirements -- --missing               what is due now, has no test and is no deviation
  *   npm run requirements -- --check                 fails when covered.json and the tests differ
  *   npm run requirements -- --write                 makes covered.json agree with the tests
  */
-import { globSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { sectionOf, tableRows } from '../docs/markdown.ts'
 import { testTitles } from './test-titles.ts'
 
 type Requirement = {
@@ -23,6 +25,8 @@ type Requirement = {
   readonly state: 'due' | 'later' | 'not applicable'
   /** The tests that prove it, each as `file: title`. */
   readonly provenBy: readonly string[]
+  /** Whether SECURITY.md says that the product does otherwise, at least in part. */
+  readonly isDeviation: boolean
 }
 
 type Coverage = {
@@ -46,10 +50,11 @@ const byNumber = new Intl.Collator('en', { numeric: true }).compare
 /** Reads the requirements below `root` and finds the tests that prove them. */
 export function readCoverage(root: string): Coverage {
   const proofs = findProofs(root)
+  const deviations = findDeviations(root)
   const file = readFileSync(join(root, 'docs/security/requirements.json'), 'utf8')
   const { requirements: rows } = JSON.parse(file) as { requirements: RequirementRow[] }
   const requirements = rows
-    .map((row) => toRequirement(row, proofs))
+    .map((row) => toRequirement(row, { proofs, deviations }))
     .sort((one, other) => byNumber(one.chapter, other.chapter) || byNumber(one.name, other.name))
 
   const known = new Set(requirements.map(({ name }) => name))
@@ -80,7 +85,7 @@ export function writeCoverage(root: string) {
   return proven.length
 }
 
-/** A line for each chapter and one for all: how much is due now, proven, missing, later and not applicable. */
+/** A line for each chapter and one for all: how much is due now, proven, deviating, missing, later, not applicable. */
 export function describeChapters(requirements: readonly Requirement[]): string {
   const chapters = Map.groupBy(requirements, ({ chapter }) => chapter)
   const rows = [...chapters, ['all', requirements] as const].map(([chapter, members]) => {
@@ -88,9 +93,10 @@ export function describeChapters(requirements: readonly Requirement[]): string {
     const proven = due.filter(isProven).length
     const later = members.filter(({ state }) => state === 'later').length
     const notApplicable = members.filter(({ state }) => state === 'not applicable').length
-    return [chapter, due.length, proven, due.length - proven, later, notApplicable]
+    const missing = due.filter(isMissing).length
+    return [chapter, due.length, proven, due.length - proven - missing, missing, later, notApplicable]
   })
-  const heads = ['chapter', 'due now', 'proven', 'missing', 'later', 'not applicable']
+  const heads = ['chapter', 'due now', 'proven', 'deviating', 'missing', 'later', 'not applicable']
   const line = (cells: readonly (string | number)[]) =>
     cells.map((cell, column) => (column === 0 ? `${cell}`.padEnd(9) : `${cell}`.padStart(15))).join(' ')
   return [heads, ...rows].map(line).join('\n')
@@ -100,11 +106,16 @@ export function describeChapters(requirements: readonly Requirement[]): string {
 export function describeRequirements(requirements: readonly Requirement[]): string {
   return requirements
     .map((requirement) => {
-      const { name, state, statement, provenBy } = requirement
-      const verdict = isProven(requirement) ? 'proven' : isMissing(requirement) ? 'missing' : state
-      return [`${name} (${verdict}) ${statement}`, ...provenBy.map((test) => `    ${test}`)].join('\n')
+      const { name, statement, provenBy } = requirement
+      return [`${name} (${verdictOn(requirement)}) ${statement}`, ...provenBy.map((test) => `    ${test}`)].join('\n')
     })
     .join('\n')
+}
+
+function verdictOn(requirement: Requirement): string {
+  if (isProven(requirement)) return requirement.isDeviation ? 'proven, deviates in part' : 'proven'
+  if (requirement.state === 'due') return requirement.isDeviation ? 'deviates' : 'missing'
+  return requirement.state
 }
 
 function findProofs(root: string): Map<string, string[]> {
@@ -123,7 +134,26 @@ function namesIn(title: string): string[] {
   return [...brackets].flatMap(([, list = '']) => list.split(',').map((name) => name.trim()))
 }
 
-function toRequirement(row: RequirementRow, proofs: ReadonlyMap<string, readonly string[]>): Requirement {
+const sources: Record<string, string> = { ASVS: 'ASVS ', 'NIST SP 800-63B-4': 'NIST63B4-' }
+
+/** What the table of deviations is against, as `RFC9068-6`: `RFC 9068 2.1, 2.2` are two sections of one source. */
+function findDeviations(root: string): string[] {
+  const file = join(root, 'SECURITY.md')
+  if (!existsSync(file)) return []
+  const rows = tableRows(sectionOf(readFileSync(file, 'utf8'), 'Deviations'))
+  return rows.flatMap(([, against = '']) => {
+    const sections = against.matchAll(/(?:(ASVS|RFC \d+|NIST SP 800-63B-4) |, )(\d[\w.-]*)/g)
+    let prefix = ''
+    return [...sections].map(([, source, section]) => {
+      if (source) prefix = sources[source] ?? `${source.replace(' ', '')}-`
+      return prefix + section
+    })
+  })
+}
+
+type Findings = { proofs: ReadonlyMap<string, readonly string[]>; deviations: readonly string[] }
+
+function toRequirement(row: RequirementRow, { proofs, deviations }: Findings): Requirement {
   const isAsvs = /^\d/.test(row.id)
   const name = isAsvs ? `ASVS ${row.id}` : row.id
   return {
@@ -132,6 +162,8 @@ function toRequirement(row: RequirementRow, proofs: ReadonlyMap<string, readonly
     statement: row.statement,
     state: row.status ? 'not applicable' : row.applies === 'now' ? 'due' : 'later',
     provenBy: proofs.get(name) ?? [],
+    // One that stands against a section is against each of its lettered parts.
+    isDeviation: deviations.some((against) => name === against || name.replace(/[a-z]$/, '') === against),
   }
 }
 
@@ -140,7 +172,7 @@ function isProven({ provenBy }: Requirement) {
 }
 
 export function isMissing(requirement: Requirement) {
-  return requirement.state === 'due' && !isProven(requirement)
+  return requirement.state === 'due' && !isProven(requirement) && !requirement.isDeviation
 }
 
 function provenNames(requirements: readonly Requirement[]) {

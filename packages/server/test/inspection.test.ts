@@ -108,7 +108,7 @@ test('what clients send as text comes back in no header of the answer [ASVS 1.2.
 })
 
 test.each(['verify', 'server'])(
-  'the package %s is published as built, without tests, sources or environment files [ASVS 13.4.1]',
+  'the package %s is published as built, without tests, sources or environment files [ASVS 13.4.1, ASVS 15.2.3]',
   (name) => {
     const { files } = JSON.parse(readFileSync(new URL(`packages/${name}/package.json`, root), 'utf8'))
     const { exclude } = JSON.parse(readFileSync(new URL(`packages/${name}/tsconfig.build.json`, root), 'utf8'))

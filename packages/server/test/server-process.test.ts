@@ -52,7 +52,7 @@ test('a first start makes a database and a master key for its owner alone, and s
   expect((await server.request('/readyz')).status).toBe(200)
 })
 
-test('a fresh server has no account [ASVS 6.3.2]', async () => {
+test('a fresh server has no account [ASVS 6.3.2, ASVS 15.2.3]', async () => {
   const folder = temporaryFolder()
 
   await serve({ folder })
