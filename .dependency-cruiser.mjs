@@ -47,9 +47,10 @@ export default {
       to: { path: '^packages/', pathNot: [room('config')] },
     },
     mayImportOnly('crypto', [room('domain')]),
+    mayImportOnly('hashing', [room('domain'), room('crypto')]),
     mayImportOnly('storage', [room('domain')]),
     mayImportOnly('limits', [room('domain')]),
-    mayImportOnly('flows', [room('domain'), room('crypto')]),
+    mayImportOnly('flows', [room('domain'), room('crypto'), room('hashing')]),
     {
       name: 'http-asks-the-waist',
       severity: 'error',
@@ -64,7 +65,7 @@ export default {
       name: 'http-takes-types-only-from-flows',
       severity: 'error',
       from: { path: room('http'), pathNot: '\\.test\\.ts$' },
-      to: { path: [room('storage'), room('crypto'), room('cli'), room('limits'), room('config')] },
+      to: { path: [room('storage'), room('crypto'), room('hashing'), room('cli'), room('limits'), room('config')] },
     },
     {
       name: 'nothing-imports-the-face',

@@ -1,10 +1,10 @@
 import type { AccessTokenWords, TokenSigner } from '../crypto/access-tokens.ts'
-import type { Passwords } from '../crypto/passwords.ts'
 import type { Limits } from '../domain/limit.ts'
 import type { Log } from '../domain/log.ts'
 import type { PasswordPolicy } from '../domain/password-policy.ts'
 import type { TokenStatus } from '../domain/status-list.ts'
 import type { Store } from '../domain/store.ts'
+import type { Passwords } from '../hashing/passwords.ts'
 import type { Turns } from './take-turns.ts'
 import type { RefusalTally } from './tally-refusals.ts'
 

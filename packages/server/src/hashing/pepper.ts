@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
+import { type Seal, sealUnder } from '../crypto/seal.ts'
 import type { Passwords } from './passwords.ts'
-import { type Seal, sealUnder } from './seal.ts'
 
 /** Secrets of 32 bytes that are kept apart from the database. */
 export type Peppers = {
