@@ -90,7 +90,9 @@ test('docs/configuration.md gives the limits for each client, each account and o
     ['global', 'RATE_LIMIT_GLOBAL'],
   ])
   expect(flat(section)).toContain('no limit for each signed-in user and none over all clients but these')
-  expect(flat(section)).toContain('16 password hashes waiting for each core, 10,000 connections, and 4,096 streams')
+  expect(flat(section)).toContain(
+    'a password waits for its hash no longer than `HASH_MAX_WAIT`; 10,000 connections; 4,096 streams',
+  )
 })
 
 test('docs/configuration.md gives the rules that join two settings [ASVS 2.1.2]', () => {

@@ -350,7 +350,7 @@ test('SECURITY.md names the costly operations with their bounds [ASVS 15.1.3]', 
 
   expect(hashing.join(' ')).toContain('hashing a password (bcrypt, cost 12)')
   expect(hashing.join(' ')).toContain('one for each core')
-  expect(hashing.join(' ')).toContain('16 waiting for each thread')
+  expect(hashing.join(' ')).toContain('none waits longer than `HASH_MAX_WAIT` (2 seconds)')
   expect(hashing.join(' ')).toContain('503 `OVERLOADED`')
 })
 

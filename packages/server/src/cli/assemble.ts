@@ -18,7 +18,9 @@ import { placeSessions } from '../flows/place-sessions.ts'
 import { publishStatusLists, statusListTtlSeconds } from '../flows/publish-status-lists.ts'
 import { takeTurns } from '../flows/take-turns.ts'
 import { tallyRefusals } from '../flows/tally-refusals.ts'
-import { startHashWorkers } from '../hashing/hash-workers.ts'
+import { expectedHashSeconds } from '../hashing/bcrypt.ts'
+import { scheduleHashes } from '../hashing/hash-scheduler.ts'
+import { startHashThreads } from '../hashing/hash-threads.ts'
 import { createPasswords } from '../hashing/passwords.ts'
 import { withPeppers } from '../hashing/pepper.ts'
 import { createApp } from '../http/app.ts'
@@ -42,7 +44,12 @@ type Surroundings = { log: Log; now?: () => number }
 export function assemble(config: Config, { log, now = Date.now }: Surroundings) {
   const database = openDatabase(config.DATABASE_URL)
   const { store } = database
-  const workers = startHashWorkers()
+  const metrics = createMetrics({ hashLoad: () => hashes.load(), log })
+  const hashes = scheduleHashes(startHashThreads(), {
+    maxWaitSeconds: config.HASH_MAX_WAIT,
+    firstGuessSeconds: expectedHashSeconds(config.BCRYPT_COST),
+    observe: metrics.observeHash,
+  })
   const masterKey = masterKeyReader(config)
   const keys = keepKeys({
     store,
@@ -67,7 +74,7 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
   }
   const auth = createAuth({
     store,
-    passwords: withPeppers(createPasswords(workers, config.BCRYPT_COST), {
+    passwords: withPeppers(createPasswords(hashes, config.BCRYPT_COST), {
       current: config.PASSWORD_PEPPER,
       previous: config.PASSWORD_PEPPER_PREVIOUS,
     }),
@@ -114,7 +121,6 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
     if (!secret) await keys.current()
   }
 
-  const metrics = createMetrics({ hashLoad: workers.load })
   const app = createApp({
     auth,
     verifier,
@@ -161,7 +167,7 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
     close: async () => {
       revocations.close()
       await refusals.flush()
-      await workers.close()
+      await hashes.close()
       await database.close()
     },
   }

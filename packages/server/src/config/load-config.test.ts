@@ -314,3 +314,13 @@ test('loadConfig() takes no ACCESS_TOKEN_TTL that verifiers would refuse', () =>
     'ACCESS_TOKEN_TTL must be a duration such as 10s, 15m, 24h or 30d, at least 1s, at most 400d: it is "401d"',
   ])
 })
+
+test('loadConfig() takes no HASH_MAX_WAIT that proxies would not wait for', () => {
+  const loading = () => loadConfig({ HASH_MAX_WAIT: '31s' })
+
+  expect(problemsOf(loading)).toEqual([
+    'HASH_MAX_WAIT must be a duration such as 10s, 15m, 24h or 30d, or 0, at most 30s: it is "31s"',
+  ])
+  expect(loadConfig({}).HASH_MAX_WAIT).toBe(2)
+  expect(loadConfig({ HASH_MAX_WAIT: '0' }).HASH_MAX_WAIT).toBe(0)
+})

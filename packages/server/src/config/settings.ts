@@ -34,13 +34,20 @@ function wholeNumber(least: number, most: number) {
 
 /** Verifiers take no token that lives longer. */
 const longestTokenSeconds = 400 * 86_400
+/** Proxies and browsers give up on an answer after a minute or less. */
+const longestHashWaitSeconds = 30
 
 function duration(least: number, most = Number.POSITIVE_INFINITY) {
   return (text: string): Reading<number> => {
     const seconds = parseDurationSeconds(text)
-    const takes = `a duration such as 10s, 15m, 24h or 30d${least > 0 ? `, at least ${least}s` : ', or 0'}${most === longestTokenSeconds ? ', at most 400d' : ''}`
+    const takes = `a duration such as 10s, 15m, 24h or 30d${least > 0 ? `, at least ${least}s` : ', or 0'}${upTo(most)}`
     return seconds !== undefined && seconds >= least && seconds <= most ? { value: seconds } : { takes }
   }
+}
+
+function upTo(most: number): string {
+  if (most === Number.POSITIVE_INFINITY) return ''
+  return most % 86_400 === 0 ? `, at most ${most / 86_400}d` : `, at most ${most}s`
 }
 
 function rate(text: string) {
@@ -182,6 +189,12 @@ export const settings = {
     meaning:
       'Work factor of bcrypt, 10 to 15 (from 4 with `NODE_ENV=test`). Older hashes are renewed at the next login.',
     read: bcryptCost,
+  }),
+  HASH_MAX_WAIT: setting({
+    fallback: '2s',
+    meaning:
+      'The longest that a password may wait for its hash. Who would wait longer is told at once to come back (503 `OVERLOADED`); `0`: who cannot be served at once.',
+    read: duration(0, longestHashWaitSeconds),
   }),
   PASSWORD_POLICY: setting({
     fallback: 'mission',

@@ -1,3 +1,4 @@
+import type { HashOrder } from '../domain/hash-order.ts'
 import type { Origin } from '../domain/origin.ts'
 import { assertAcceptableChange, assertHashable, type PasswordChange } from '../domain/password-policy.ts'
 import { Refusal } from '../domain/refusal.ts'
@@ -9,7 +10,8 @@ import { eventOf } from './open-session.ts'
 import { readProfile } from './read-profile.ts'
 import { spendLimit } from './spend-limit.ts'
 
-export type ChangePasswordInput = PasswordChange & { caller: Caller; origin: Origin }
+/** `signal` is aborted when the client has gone: a password that nobody waits for is not hashed. */
+export type ChangePasswordInput = PasswordChange & { caller: Caller; origin: Origin; signal?: AbortSignal | undefined }
 
 /**
  * Trades the current password for a new one, and ends all other sessions of the user: whoever else knew the old one is
@@ -18,7 +20,8 @@ export type ChangePasswordInput = PasswordChange & { caller: Caller; origin: Ori
  *
  * A token alone does not do: the current password is asked for, and a wrong one counts as a failed login does.
  *
- * @throws {Refusal} AUTH_REVOKED, VALIDATION_ERROR, VALIDATION_PASSWORD, RATE_LIMIT_EXCEEDED, AUTH_FAILED, OVERLOADED
+ * @throws {Refusal} AUTH_REVOKED, VALIDATION_ERROR, VALIDATION_PASSWORD, RATE_LIMIT_EXCEEDED, AUTH_FAILED, OVERLOADED,
+ *   REQUEST_TIMEOUT, UNAVAILABLE
  */
 export async function changePassword(deps: Deps, input: ChangePasswordInput): Promise<void> {
   const { passwords, policy } = deps
@@ -26,10 +29,14 @@ export async function changePassword(deps: Deps, input: ChangePasswordInput): Pr
   assertHashable(input.currentPassword, 'current_password')
   assertAcceptableChange(input, user.email, policy)
 
-  if (!(await isRightGuess(deps, user, input))) throw await changeFailed(deps, input)
-  const newHash = await passwords.hash(input.newPassword)
+  const order: HashOrder = { purpose: 'password_change', network: input.origin.network, signal: input.signal }
+  passwords.assertRoom(order)
 
-  const outcome = await replaceUnlessOvertaken(deps, { ...input, user, newHash })
+  if (!(await isRightGuess(deps, user, { ...input, order }))) throw await changeFailed(deps, input)
+  const next = { ...order, isContinued: true }
+  const newHash = await passwords.hash(input.newPassword, next)
+
+  const outcome = await replaceUnlessOvertaken(deps, { ...input, order: next, user, newHash })
   if (outcome === 'session_over') throw new Refusal('AUTH_REVOKED')
   if (outcome === 'wrong_password') throw await changeFailed(deps, input)
 
@@ -43,31 +50,33 @@ async function findCaller(deps: Deps, caller: Caller): Promise<User> {
   return user
 }
 
+type OrderedChange = ChangePasswordInput & { order: HashOrder }
+
 /**
  * Compares the current password, counted against the limits of logins: who stole a token guesses here no faster than there.
- * @throws {Refusal} RATE_LIMIT_EXCEEDED, OVERLOADED
+ * @throws {Refusal} RATE_LIMIT_EXCEEDED, OVERLOADED, REQUEST_TIMEOUT, UNAVAILABLE
  */
 async function isRightGuess(
   deps: Deps,
   user: User,
-  { currentPassword, origin }: ChangePasswordInput,
+  { currentPassword, order, origin }: OrderedChange,
 ): Promise<boolean> {
   await spendLimit(deps, deps.limits.loginPerAddress, { key: origin.network, origin })
   const guess = await countGuess(deps, { email: user.email, user, userId: user.id, origin })
 
-  const isRight = await deps.passwords.matches(currentPassword, user.passwordHash).catch(guess.takeBack)
+  const isRight = await deps.passwords.matches(currentPassword, user.passwordHash, order).catch(guess.takeBack)
   if (isRight) await guess.forgive()
   return isRight
 }
 
-type CheckedChange = ChangePasswordInput & { user: User; newHash: string }
+type CheckedChange = OrderedChange & { user: User; newHash: string }
 
 /** Everything holds, or nothing: where the session ended or the hash was replaced meanwhile, this change comes too late. */
 async function replaceUnlessOvertaken(
   deps: Deps,
   change: CheckedChange,
 ): Promise<'replaced' | 'session_over' | 'wrong_password'> {
-  const { user, newHash, caller, currentPassword, origin } = change
+  const { user, newHash, caller, currentPassword, order, origin } = change
   const { sessionId } = caller
 
   const outcome = await deps.store.transaction(async (inside) => {
@@ -83,7 +92,7 @@ async function replaceUnlessOvertaken(
 
   // Another password's hash, or one that a login beside this renewed.
   const newer = await findCaller(deps, caller)
-  if (!(await deps.passwords.matches(currentPassword, newer.passwordHash))) return 'wrong_password'
+  if (!(await deps.passwords.matches(currentPassword, newer.passwordHash, order))) return 'wrong_password'
   return replaceUnlessOvertaken(deps, { ...change, user: newer })
 }
 

@@ -1,5 +1,6 @@
 import { digestOf } from '../crypto/secrets.ts'
 import { normalizeEmail } from '../domain/email.ts'
+import type { HashOrder } from '../domain/hash-order.ts'
 import type { Origin } from '../domain/origin.ts'
 import { assertHashable } from '../domain/password-policy.ts'
 import { Refusal } from '../domain/refusal.ts'
@@ -9,7 +10,8 @@ import type { Deps } from './deps.ts'
 import { eventOf, issueTokens, type OpenedSession, openSession, type TokenPair } from './open-session.ts'
 import { spendLimit } from './spend-limit.ts'
 
-export type LogInInput = { email: string; password: string; origin: Origin }
+/** `signal` is aborted when the client has gone: a password that nobody waits for is not hashed. */
+export type LogInInput = { email: string; password: string; origin: Origin; signal?: AbortSignal | undefined }
 
 /**
  * Trades an email and password for a session.
@@ -17,33 +19,38 @@ export type LogInInput = { email: string; password: string; origin: Origin }
  * An unknown email, a wrong password and a disabled account get one and the same answer, after the
  * same work, so that nobody can learn who has an account.
  *
- * @throws {Refusal} VALIDATION_ERROR, AUTH_FAILED, RATE_LIMIT_EXCEEDED, OVERLOADED
+ * @throws {Refusal} VALIDATION_ERROR, AUTH_FAILED, RATE_LIMIT_EXCEEDED, OVERLOADED, REQUEST_TIMEOUT, UNAVAILABLE
  */
-export async function logIn(deps: Deps, { email: typed, password, origin }: LogInInput): Promise<TokenPair> {
+export async function logIn(deps: Deps, { email: typed, password, origin, signal }: LogInInput): Promise<TokenPair> {
   const { store, passwords, limits } = deps
   const email = normalizeEmail(typed)
   assertHashable(password, 'password')
+  const order: HashOrder = { purpose: 'login', network: origin.network, signal }
+  passwords.assertRoom(order)
   await spendLimit(deps, limits.loginPerAddress, { key: origin.network, origin })
 
   const { user, isKnown } = await store.users.findOrDecoy(email, decoyUser(passwords.decoyHash))
   const userId = isKnown ? user.id : undefined
   const guess = await countGuess(deps, { email, user, userId, origin })
 
-  const matches = await passwords.matches(password, user.passwordHash).catch(guess.takeBack)
+  const matches = await passwords.matches(password, user.passwordHash, order).catch(guess.takeBack)
   if (!isKnown || !matches || !user.isActive) {
     const failureReason = !isKnown ? 'unknown_email' : matches ? 'inactive' : 'wrong_password'
     throw await loginFailed(deps, { email, userId, failureReason, origin })
   }
   await guess.forgive()
 
-  const renewed = await renewHash(deps, user, password)
-  const opened = await openUnlessOvertaken(deps, { user, password, renewed, origin })
+  const next = { ...order, isContinued: true }
+  const renewed = await renewHash(deps, { user, password, order: next })
+  const opened = await openUnlessOvertaken(deps, { user, password, order: next, renewed, origin })
   if (typeof opened === 'string') throw await loginFailed(deps, { email, userId, failureReason: opened, origin })
 
   return issueTokens(deps, { ...opened, email })
 }
 
-type CheckedLogin = { user: User; password: string; renewed: RenewedHash | undefined; origin: Origin }
+type Checked = { user: User; password: string; order: HashOrder }
+
+type CheckedLogin = Checked & { renewed: RenewedHash | undefined; origin: Origin }
 
 /**
  * Hashing takes long enough for the account to be disabled, or its password to be changed, meanwhile: in the
@@ -51,7 +58,7 @@ type CheckedLogin = { user: User; password: string; renewed: RenewedHash | undef
  */
 async function openUnlessOvertaken(
   deps: Deps,
-  { user, password, renewed, origin }: CheckedLogin,
+  { user, renewed, origin, ...checked }: CheckedLogin,
 ): Promise<OpenedSession | 'inactive' | 'wrong_password'> {
   const { opened, newer } = await deps.store.transaction(async (inside) => {
     const current = await inside.users.findById(user.id)
@@ -64,8 +71,8 @@ async function openUnlessOvertaken(
   if (!newer) return 'inactive'
 
   // Another password's hash, or one that a login beside this renewed.
-  if (!(await deps.passwords.matches(password, newer.passwordHash))) return 'wrong_password'
-  return openUnlessOvertaken(deps, { user: newer, password, renewed, origin })
+  if (!(await deps.passwords.matches(checked.password, newer.passwordHash, checked.order))) return 'wrong_password'
+  return openUnlessOvertaken(deps, { ...checked, user: newer, renewed, origin })
 }
 
 async function loginFailed(
@@ -80,10 +87,13 @@ async function loginFailed(
 type RenewedHash = { oldHash: string; newHash: string }
 
 /** A stronger hash of the same password, where the setting has risen since. A login never fails for want of it. */
-async function renewHash({ passwords, log }: Deps, user: User, password: string): Promise<RenewedHash | undefined> {
+async function renewHash(
+  { passwords, log }: Deps,
+  { user, password, order }: Checked,
+): Promise<RenewedHash | undefined> {
   if (!passwords.needsRehash(user.passwordHash)) return undefined
   try {
-    return { oldHash: user.passwordHash, newHash: await passwords.hash(password) }
+    return { oldHash: user.passwordHash, newHash: await passwords.hash(password, order) }
   } catch (error) {
     log.warn({ user_id: user.id, error }, 'A password hash was not renewed')
     return undefined

@@ -24,7 +24,7 @@ export async function createUser(
   const user: User = {
     id: newId() as UserId,
     email,
-    passwordHash: await passwords.hash(password),
+    passwordHash: await passwords.hash(password, { purpose: 'signup', network: origin.network }),
     createdAt: now(),
     lastLoginAt: undefined,
     isActive: true,

@@ -49,6 +49,11 @@ export function bcryptMatches(password: Uint8Array, stored: string, maxCost = 31
   return verifySync(parsed.key(password), parsed.hash)
 }
 
+/** How long a hash takes on a core of the 2020s, in seconds: a first guess, until one was measured. */
+export function expectedHashSeconds(cost: number): number {
+  return 60e-6 * 2 ** cost
+}
+
 /** Scheme and cost of a stored hash, `undefined` where it is none that this module can verify. */
 export function bcryptParameters(stored: string): { scheme: BcryptScheme; cost: number } | undefined {
   const parsed = parseHash(stored)

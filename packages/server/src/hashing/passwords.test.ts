@@ -1,12 +1,14 @@
 import { afterAll, expect, test } from 'vitest'
 import vectors from '../../vectors/bcrypt.json' with { type: 'json' }
+import { anyOrder, patientScheduler } from '../testing/patient-scheduler.ts'
 import { bcryptHash, bcryptParameters } from './bcrypt.ts'
-import { type HashTask, type HashWorkers, startHashWorkers } from './hash-workers.ts'
+import type { HashScheduler } from './hash-scheduler.ts'
+import type { HashAnswer, HashTask } from './hash-task.ts'
 import { createPasswords } from './passwords.ts'
 
 const cost = 6
-const workers = startHashWorkers(1)
-afterAll(workers.close)
+const scheduler = patientScheduler()
+afterAll(scheduler.close)
 
 const stored = storedAt(cost)
 const cutByOthers = vectors.vectors.filter(
@@ -15,9 +17,9 @@ const cutByOthers = vectors.vectors.filter(
 
 test('matches() answers true to the password that was hashed', async () => {
   const { passwords } = countedPasswords()
-  const hash = await passwords.hash('SecurePass123')
+  const hash = await passwords.hash('SecurePass123', anyOrder)
 
-  const matches = await passwords.matches('SecurePass123', hash)
+  const matches = await passwords.matches('SecurePass123', hash, anyOrder)
 
   expect(matches).toBe(true)
 })
@@ -31,9 +33,9 @@ test.each([
   ['by a NUL after it', 'SecurePass123\u0000'],
 ])('matches() answers false to a password that differs %s [ASVS 6.2.8]', async (_how, other) => {
   const { passwords } = countedPasswords()
-  const hash = await passwords.hash('SecurePass123')
+  const hash = await passwords.hash('SecurePass123', anyOrder)
 
-  const matches = await passwords.matches(other, hash)
+  const matches = await passwords.matches(other, hash, anyOrder)
 
   expect(matches).toBe(false)
 })
@@ -42,9 +44,11 @@ test.each(vectors.pairs_to_keep_apart)(
   'matches() keeps two passwords apart that $why [ASVS 6.2.8, NIST63B4-3.1.1.2-9]',
   async ({ a_hex, b_hex }) => {
     const { passwords } = countedPasswords()
-    const hash = await passwords.hash(textOf(a_hex))
+    const hash = await passwords.hash(textOf(a_hex), anyOrder)
 
-    const verdicts = await Promise.all([textOf(a_hex), textOf(b_hex)].map((typed) => passwords.matches(typed, hash)))
+    const verdicts = await Promise.all(
+      [textOf(a_hex), textOf(b_hex)].map((typed) => passwords.matches(typed, hash, anyOrder)),
+    )
 
     expect(verdicts).toEqual([true, false])
   },
@@ -52,10 +56,12 @@ test.each(vectors.pairs_to_keep_apart)(
 
 test('matches() verifies a password of 64 characters of four bytes, and no other of that length [ASVS 6.2.9]', async () => {
   const { passwords } = countedPasswords()
-  const hash = await passwords.hash('\u{1f511}'.repeat(64))
+  const hash = await passwords.hash('\u{1f511}'.repeat(64), anyOrder)
 
   const verdicts = await Promise.all(
-    ['\u{1f511}'.repeat(64), `${'\u{1f511}'.repeat(63)}\u{1f512}`].map((typed) => passwords.matches(typed, hash)),
+    ['\u{1f511}'.repeat(64), `${'\u{1f511}'.repeat(63)}\u{1f512}`].map((typed) =>
+      passwords.matches(typed, hash, anyOrder),
+    ),
   )
 
   expect(verdicts).toEqual([true, false])
@@ -66,7 +72,7 @@ test.each(cutByOthers)(
   async ({ password_hex, hash }) => {
     const { passwords } = countedPasswords()
 
-    const matches = await passwords.matches(textOf(password_hex), hash)
+    const matches = await passwords.matches(textOf(password_hex), hash, anyOrder)
 
     expect(matches).toBe(false)
   },
@@ -86,7 +92,7 @@ test.each([
 ])('matches() spends the rounds of one hash on %s, and answers false', async (_what, hash) => {
   const { passwords, rounds } = countedPasswords()
 
-  const matches = await passwords.matches('a wrong password', hash)
+  const matches = await passwords.matches('a wrong password', hash, anyOrder)
 
   expect(matches).toBe(false)
   expect(rounds()).toBe(2 ** cost)
@@ -95,7 +101,7 @@ test.each([
 test('matches() spends the rounds of one hash on an unknown account, whatever decoy was drawn', async () => {
   const draws = Array.from({ length: 200 }, () => countedPasswords())
 
-  for (const { passwords } of draws) await passwords.matches('a wrong password', undefined)
+  for (const { passwords } of draws) await passwords.matches('a wrong password', undefined, anyOrder)
 
   expect(draws.map(({ rounds }) => rounds())).toEqual(draws.map(() => 2 ** cost))
 })
@@ -103,7 +109,7 @@ test('matches() spends the rounds of one hash on an unknown account, whatever de
 test('matches() spends the rounds of one hash on a password that bcrypt would cut', async () => {
   const { passwords, rounds } = countedPasswords()
 
-  const matches = await passwords.matches(`${'x'.repeat(72)}y`, storedAt(4, 'x'.repeat(72)))
+  const matches = await passwords.matches(`${'x'.repeat(72)}y`, storedAt(4, 'x'.repeat(72)), anyOrder)
 
   expect(matches).toBe(false)
   expect(rounds()).toBe(2 ** cost)
@@ -112,7 +118,7 @@ test('matches() spends the rounds of one hash on a password that bcrypt would cu
 test('matches() spends no more than the hash costs on the right password', async () => {
   const { passwords, rounds } = countedPasswords()
 
-  const matches = await passwords.matches('SecurePass123', storedAt(4))
+  const matches = await passwords.matches('SecurePass123', storedAt(4), anyOrder)
 
   expect(matches).toBe(true)
   expect(rounds()).toBe(2 ** 4)
@@ -121,7 +127,7 @@ test('matches() spends no more than the hash costs on the right password', async
 test('matches() spends what the hash costs on a wrong password, where the setting was lowered since', async () => {
   const { passwords, rounds } = countedPasswords()
 
-  const matches = await passwords.matches('a wrong password', storedAt(8))
+  const matches = await passwords.matches('a wrong password', storedAt(8), anyOrder)
 
   expect(matches).toBe(false)
   expect(rounds()).toBe(2 ** 8)
@@ -133,18 +139,18 @@ test.each([
 ])(
   'matches() answers false to the %s password when the hash function fails [ASVS 11.2.5]',
   async (_which, password) => {
-    const passwords = createPasswords(failing(workers), cost)
+    const passwords = createPasswords(failing(scheduler), cost)
 
-    const matches = await passwords.matches(password, stored)
+    const matches = await passwords.matches(password, stored, anyOrder)
 
     expect(matches).toBe(false)
   },
 )
 
 test('hash() throws when the hash function fails, and names nothing of the password', async () => {
-  const passwords = createPasswords(failing(workers), cost)
+  const passwords = createPasswords(failing(scheduler), cost)
 
-  const hashing = passwords.hash('SecurePass123')
+  const hashing = passwords.hash('SecurePass123', anyOrder)
 
   await expect(hashing).rejects.toThrow('Cannot hash a password: the hash function failed')
 })
@@ -152,7 +158,10 @@ test('hash() throws when the hash function fails, and names nothing of the passw
 test('hash() writes scheme, cost and salt into each hash [NIST63B4-3.1.1.2-store]', async () => {
   const { passwords } = countedPasswords()
 
-  const hashes = await Promise.all([passwords.hash('SecurePass123'), passwords.hash('SecurePass123')])
+  const hashes = await Promise.all([
+    passwords.hash('SecurePass123', anyOrder),
+    passwords.hash('SecurePass123', anyOrder),
+  ])
 
   expect(hashes.map(bcryptParameters)).toEqual([
     { scheme: 'bcrypt', cost },
@@ -169,7 +178,7 @@ test.each([
   ['pre-hashed and cheaper', storedAt(cost - 1, 'x'.repeat(100)), true],
   ['malformed', 'not a hash', true],
 ])('needsRehash() of a hash that is %s is told', (_what, hash, expected) => {
-  const passwords = createPasswords(workers, cost)
+  const passwords = createPasswords(scheduler, cost)
 
   const needs = passwords.needsRehash(hash)
 
@@ -184,22 +193,25 @@ function textOf(hex: string): string {
   return Buffer.from(hex, 'hex').toString('utf8')
 }
 
-/** Real workers, and a count of the bcrypt rounds that they were asked for. */
+/** Real threads, and a count of the bcrypt rounds that they ran. */
 function countedPasswords() {
-  const tasks: HashTask[] = []
-  const run = (task: HashTask) => {
-    tasks.push(task)
-    return workers.run(task)
+  const rounds: number[] = []
+  const run: HashScheduler['run'] = async (task, order) => {
+    const answer = await scheduler.run(task, order)
+    rounds.push(roundsOf(task, answer))
+    return answer
   }
-  const rounds = () => tasks.map(roundsOf).reduce((sum, each) => sum + each, 0)
-  return { passwords: createPasswords({ ...workers, run }, cost), rounds }
+  const sum = () => rounds.reduce((total, each) => total + each, 0)
+  return { passwords: createPasswords({ ...scheduler, run }, cost), rounds: sum }
 }
 
-function roundsOf(task: HashTask): number {
-  return 2 ** (task.kind === 'hash' ? task.cost : (bcryptParameters(task.stored)?.cost ?? Number.NaN))
+function roundsOf(task: HashTask, answer: HashAnswer): number {
+  if (task.kind === 'hash') return 2 ** task.cost
+  const compared = 'matches' in answer && answer.matches ? [task.stored] : [task.stored, ...task.fillers]
+  return compared.map((hash) => 2 ** (bcryptParameters(hash)?.cost ?? Number.NaN)).reduce((sum, each) => sum + each)
 }
 
-/** Real workers that are handed something which makes their hash function throw. */
-function failing(able: HashWorkers): HashWorkers {
-  return { ...able, run: (task) => able.run({ ...task, password: null as never }) }
+/** Real threads that are handed something which makes their hash function throw. */
+function failing(able: HashScheduler): HashScheduler {
+  return { ...able, run: (task, order) => able.run({ ...task, password: null as never }, order) }
 }

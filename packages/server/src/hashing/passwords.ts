@@ -1,20 +1,27 @@
 import { randomBytes } from 'node:crypto'
+import type { HashOrder } from '../domain/hash-order.ts'
 import { bcryptHash, bcryptParameters, exceedsBcrypt } from './bcrypt.ts'
-import type { HashTask, HashWorkers } from './hash-workers.ts'
+import type { HashScheduler } from './hash-scheduler.ts'
 
 /** Hashing and checking of passwords, with work that tells nothing of who has an account. */
 export type Passwords = {
-  /** @throws {Refusal} OVERLOADED */
-  hash(password: string): Promise<string>
+  /**
+   * Refuses at once what would wait too long for its hash: before anything is counted, looked up or written for it.
+   * @throws {Refusal} OVERLOADED
+   */
+  assertRoom(order: HashOrder): void
+  /** @throws {Refusal} OVERLOADED, REQUEST_TIMEOUT (the client went away), UNAVAILABLE */
+  hash(password: string, order: HashOrder): Promise<string>
   /**
    * Compares a password with a stored hash, or with nothing: an unknown account costs the same work, against a decoy,
    * and never matches. Whatever goes wrong inside the hash function is no match.
    *
    * A hash that is cheaper than the setting is topped up when it does not match, so that it takes as long as any other.
-   * One that is dearer (the cost was lowered) takes longer: SECURITY.md says so.
-   * @throws {Refusal} OVERLOADED
+   * One that is dearer (the cost was lowered) takes longer: SECURITY.md says so. All of it is one task, so known and
+   * unknown accounts wait, and are refused, alike.
+   * @throws {Refusal} OVERLOADED, REQUEST_TIMEOUT (the client went away), UNAVAILABLE
    */
-  matches(password: string, storedHash: string | undefined): Promise<boolean>
+  matches(password: string, storedHash: string | undefined, order: HashOrder): Promise<boolean>
   /** A hash of no password, at the cost of the setting: it stands where there is no account. */
   decoyHash: string
   /** Says whether a stored hash is weaker than a new one would be. */
@@ -25,7 +32,10 @@ export type Passwords = {
 const maxStoredCost = 16
 
 /** @param cost binary logarithm of bcrypt's rounds for new hashes */
-export function createPasswords(workers: HashWorkers, cost: number): Passwords {
+export function createPasswords(
+  { run, assertRoom }: Pick<HashScheduler, 'run' | 'assertRoom'>,
+  cost: number,
+): Passwords {
   const decoys = new Map<number, string>()
 
   function decoyOf(decoyCost: number): string {
@@ -39,40 +49,40 @@ export function createPasswords(workers: HashWorkers, cost: number): Passwords {
     return decoy
   }
 
-  async function ask(task: HashTask): Promise<boolean> {
-    const answer = await workers.run(task)
-    return 'matches' in answer && answer.matches
-  }
-
-  /** 2^k rounds were spent; 2^k, 2^(k+1) ... 2^(cost-1) more make 2^cost in all. */
-  async function topUp(password: Uint8Array, spentCost: number): Promise<void> {
-    for (let more = spentCost; more < cost; more++) {
-      await ask({ kind: 'match', password, stored: decoyOf(more), maxCost: more })
-    }
+  /** Where 2^k rounds are spent, 2^k, 2^(k+1) ... 2^(cost-1) more make 2^cost in all. */
+  function fillersAfter(spentCost: number): string[] {
+    return Array.from({ length: Math.max(0, cost - spentCost) }, (_, at) => decoyOf(spentCost + at))
   }
 
   return {
     decoyHash: decoyOf(cost),
+    assertRoom,
 
-    hash: async (password) => {
-      const answer = await workers.run({ kind: 'hash', password: Buffer.from(password, 'utf8'), cost })
+    hash: async (password, order) => {
+      const answer = await run({ kind: 'hash', password: Buffer.from(password, 'utf8'), cost }, order)
       if (!('hash' in answer)) throw new Error('Cannot hash a password: the hash function failed')
       return answer.hash
     },
 
-    matches: async (password, storedHash) => {
+    matches: async (password, storedHash, order) => {
       const bytes = Buffer.from(password, 'utf8')
       const parameters = storedHash === undefined ? undefined : bcryptParameters(storedHash)
-      const isUsable = parameters !== undefined && parameters.cost <= maxStoredCost
+      const spentCost = parameters && parameters.cost <= maxStoredCost ? parameters.cost : undefined
       // Plain bcrypt would call passwords equal that differ beyond byte 72 or after a NUL.
       const isCut = parameters?.scheme === 'bcrypt' && exceedsBcrypt(bytes)
 
-      const stored = isUsable && storedHash !== undefined ? storedHash : decoyOf(cost)
-      const isMatch = await ask({ kind: 'match', password: bytes, stored, maxCost: maxStoredCost })
-      if (isMatch && isUsable && !isCut) return true
-
-      if (isUsable) await topUp(bytes, parameters.cost)
-      return false
+      const stored = spentCost !== undefined && !isCut ? storedHash : undefined
+      const answer = await run(
+        {
+          kind: 'match',
+          password: bytes,
+          stored: stored ?? decoyOf(spentCost ?? cost),
+          maxCost: maxStoredCost,
+          fillers: fillersAfter(spentCost ?? cost),
+        },
+        order,
+      )
+      return stored !== undefined && 'matches' in answer && answer.matches
     },
 
     needsRehash: (storedHash) => (bcryptParameters(storedHash)?.cost ?? 0) < cost,

@@ -39,8 +39,10 @@ export function withPeppers(inner: Passwords, { current, previous }: Peppers): P
 
   return {
     decoyHash: protect(inner.decoyHash),
-    hash: async (password) => protect(await inner.hash(password)),
-    matches: (password, stored) => inner.matches(password, stored === undefined ? undefined : reveal(stored)),
+    assertRoom: inner.assertRoom,
+    hash: async (password, order) => protect(await inner.hash(password, order)),
+    matches: (password, stored, order) =>
+      inner.matches(password, stored === undefined ? undefined : reveal(stored), order),
     needsRehash: (stored) => sealedHash.exec(stored)?.[1] !== currentName || inner.needsRehash(reveal(stored)),
   }
 }

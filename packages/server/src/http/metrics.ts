@@ -1,4 +1,6 @@
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { HashEvent, HashLoad } from '../domain/hash-order.ts'
+import type { Log } from '../domain/log.ts'
 import { labelHeaders, problemResponse } from './node-listener.ts'
 
 /** What operators watch, in the text format of Prometheus. Labels are routes and statuses: never an address, user or path. */
@@ -6,14 +8,16 @@ export type Metrics = {
   contentType: string
   render(): Promise<string>
   observe(request: { method: string; route: string; status: number; seconds: number }): void
+  observeHash(event: HashEvent): void
 }
 
-type Readings = {
+type MetricsDeps = {
   /** Password hashes that wait or run. */
-  hashLoad(): number
+  hashLoad(): HashLoad
+  log: Log
 }
 
-export function createMetrics({ hashLoad }: Readings): Metrics {
+export function createMetrics({ hashLoad, log }: MetricsDeps): Metrics {
   const register = new Registry()
   collectDefaultMetrics({ register })
   const requests = new Histogram({
@@ -23,19 +27,77 @@ export function createMetrics({ hashLoad }: Readings): Metrics {
     buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
     registers: [register],
   })
-  new Gauge({
-    name: 'latchkey_password_hashes_pending',
-    help: 'Password hashes that wait or run',
-    registers: [register],
-    collect() {
-      this.set(hashLoad())
-    },
-  })
 
   return {
     contentType: register.contentType,
     render: () => register.metrics(),
     observe: ({ method, route, status, seconds }) => requests.observe({ method, route, status }, seconds),
+    observeHash: hashObserver(register, { hashLoad, log }),
+  }
+}
+
+/** From what a cheap hash takes to what the setting lets one wait. */
+const hashSeconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8]
+
+function hashObserver(register: Registry, { hashLoad, log }: MetricsDeps): (event: HashEvent) => void {
+  const registers = [register]
+  const prefix = 'latchkey_password_hash'
+  new Gauge({
+    name: `${prefix}es_pending`,
+    help: 'Password hashes that wait or run',
+    registers,
+    collect() {
+      const { waiting, running } = hashLoad()
+      this.set(waiting + running)
+    },
+  })
+  new Gauge({
+    name: `${prefix}es_waiting`,
+    help: 'Password hashes that wait: the length of the queue',
+    registers,
+    collect() {
+      this.set(hashLoad().waiting)
+    },
+  })
+  const wait = new Histogram({
+    name: `${prefix}_wait_seconds`,
+    help: 'Time that password hashes waited before they were begun',
+    labelNames: ['purpose'],
+    buckets: hashSeconds,
+    registers,
+  })
+  const duration = new Histogram({
+    name: `${prefix}_duration_seconds`,
+    help: 'Time that a thread took for a password hash',
+    buckets: hashSeconds,
+    registers,
+  })
+  const refused = new Counter({
+    name: `${prefix}es_refused_total`,
+    help: 'Password hashes that were refused',
+    labelNames: ['reason'],
+    registers,
+  })
+  const dropped = new Counter({
+    name: `${prefix}es_dropped_total`,
+    help: 'Password hashes that were not begun because their client had gone',
+    registers,
+  })
+  const threadsLost = new Counter({
+    name: `${prefix}_threads_lost_total`,
+    help: 'Hash threads that ended in the middle of their work, and were replaced',
+    registers,
+  })
+
+  return (event) => {
+    if (event.kind === 'started') wait.observe({ purpose: event.purpose }, event.waitSeconds)
+    else if (event.kind === 'computed') duration.observe(event.seconds)
+    else if (event.kind === 'refused') refused.inc({ reason: event.reason })
+    else if (event.kind === 'dropped') dropped.inc()
+    else {
+      threadsLost.inc()
+      log.error({ error: event.error }, 'A hash thread was lost')
+    }
   }
 }
 

@@ -5,6 +5,11 @@ import type { HttpContext, HttpSettings } from './context.ts'
 /** Where a request came from, and whether its last leg to the client was over TLS. */
 export type Arrival = { origin: Origin; isSecure: boolean }
 
+/** Who waits for the answer to a request, and a signal that comes when nobody does any more. */
+export function senderOf(c: HttpContext): { origin: Origin; signal: AbortSignal } {
+  return { origin: c.get('origin'), signal: c.req.raw.signal }
+}
+
 /** Reads arrivals by the settings: forwarding headers count only where a trusted proxy sent them. */
 export function arrivalReader({ publicUrl, trustedProxies }: HttpSettings) {
   const trusted = readRanges(trustedProxies)

@@ -3,6 +3,7 @@ import { maxPasswordBytes } from '../../domain/password-policy.ts'
 import { authenticate } from '../authenticate.ts'
 import { readBody } from '../body.ts'
 import { answerJson, type Endpoint, failures, jsonBody, messageSchema, signedIn, success } from '../endpoint.ts'
+import { senderOf } from '../origin.ts'
 
 const passwordSchema = z.string().min(1).openapi({ format: 'password', maxLength: maxPasswordBytes })
 
@@ -27,7 +28,7 @@ export const passwordEndpoints: Endpoint[] = [
       const caller = await authenticate(c, deps)
       const { current_password, new_password } = await readBody(c, passwordChangeSchema)
       const change = { currentPassword: current_password, newPassword: new_password }
-      await deps.auth.changePassword({ ...change, caller, origin: c.get('origin') })
+      await deps.auth.changePassword({ ...change, caller, ...senderOf(c) })
       return answerJson(c, { message: 'Password changed' })
     },
   },

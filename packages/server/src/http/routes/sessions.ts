@@ -7,6 +7,7 @@ import { readBody, readOptionalBody } from '../body.ts'
 import type { HttpContext, HttpDeps } from '../context.ts'
 import { clearTokenCookies, refreshCookie, refreshPath, setTokenCookies } from '../cookies.ts'
 import { answerJson, type Endpoint, failures, jsonBody, messageSchema, signedIn, success } from '../endpoint.ts'
+import { senderOf } from '../origin.ts'
 import { assertSameSite } from '../same-site.ts'
 
 const credentialsSchema = z
@@ -74,7 +75,7 @@ export const sessionEndpoints: Endpoint[] = [
     },
     handle: async (c, { auth }) => {
       const { email, password } = await readBody(c, credentialsSchema)
-      return answerTokens(c, await auth.signUp({ email, password, origin: c.get('origin') }), 201)
+      return answerTokens(c, await auth.signUp({ email, password, ...senderOf(c) }), 201)
     },
   },
   {
@@ -89,7 +90,7 @@ export const sessionEndpoints: Endpoint[] = [
     },
     handle: async (c, { auth }) => {
       const { email, password } = await readBody(c, credentialsSchema)
-      return answerTokens(c, await auth.logIn({ email, password, origin: c.get('origin') }), 200)
+      return answerTokens(c, await auth.logIn({ email, password, ...senderOf(c) }), 200)
     },
   },
   {
