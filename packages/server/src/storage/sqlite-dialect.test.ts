@@ -19,6 +19,7 @@ test.each([
   ['foreign_keys', 1],
   ['trusted_schema', 0],
   ['busy_timeout', 0],
+  ['journal_size_limit', 67_108_864],
 ])('sqliteDialect() opens a file with %s = %s', async (pragma, expected) => {
   const database = testKysely(temporaryFile())
 
@@ -64,6 +65,32 @@ test('sqliteDialect() goes on after a query that failed', async () => {
 
   expect(next.rows).toEqual([{ one: 1 }])
 })
+
+test.each([
+  ['a file that can grow no further', sql`pragma max_page_count = 3`, sql`pragma max_page_count = 1000`],
+  ['a file that can only be read', sql`pragma query_only = on`, sql`pragma query_only = off`],
+])(
+  'sqliteDialect() tells %s as an outage, undoes the transaction, and goes on when it is over',
+  async (_, spoil, mend) => {
+    const database = testKysely(temporaryFile())
+    await sql`create table t (x text) strict`.execute(database)
+    await sql`insert into t values ('kept')`.execute(database)
+    const writeTwice = () =>
+      database.transaction().execute(async (inside) => {
+        await sql`insert into t values ('first')`.execute(inside)
+        await sql`insert into t values (${'second'.repeat(10_000)})`.execute(inside)
+      })
+
+    await spoil.execute(database)
+    await expect(writeTwice()).rejects.toMatchObject({ code: 'UNAVAILABLE', retryAfterSeconds: 1 })
+    const { rows } = await sql`select x from t`.execute(database)
+    await mend.execute(database)
+    await writeTwice()
+
+    expect(rows).toEqual([{ x: 'kept' }])
+    expect((await sql`select x from t`.execute(database)).rows).toHaveLength(3)
+  },
+)
 
 test('sqliteDialect() keeps its answers right however many kinds of query it saw', async () => {
   const database = testKysely(':memory:')

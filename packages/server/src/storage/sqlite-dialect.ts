@@ -19,6 +19,8 @@ import { Refusal } from '../domain/refusal.ts'
 const busyPatienceMilliseconds = 5000
 /** How often it asks meanwhile. SQLite's own waiting would hold up the event loop, and every token check with it. */
 const busyPauseMilliseconds = 10
+/** What a long reader, such as a backup, made of the write-ahead log is cut back to this when it is done. */
+const maxIdleJournalBytes = 64 * 1024 * 1024
 /** Prepared statements kept for use again; the product has some forty. */
 const maxStatements = 200
 
@@ -50,6 +52,7 @@ function open(path: string): DatabaseSync {
     database.exec('pragma journal_mode = wal')
     database.exec('pragma synchronous = full')
     database.exec('pragma trusted_schema = off')
+    database.exec(`pragma journal_size_limit = ${maxIdleJournalBytes}`)
     return database
   } catch (error) {
     database.close()
@@ -100,7 +103,10 @@ function sqliteDriver(path: string): Driver {
     // Immediate: a transaction that reads first and writes later would be refused at once when another process wrote in between.
     beginTransaction: async (at) => void (await at.executeQuery(CompiledQuery.raw('begin immediate'))),
     commitTransaction: async (at) => void (await at.executeQuery(CompiledQuery.raw('commit'))),
-    rollbackTransaction: async (at) => void (await at.executeQuery(CompiledQuery.raw('rollback'))),
+    rollbackTransaction: async (at) => {
+      // A full disk has SQLite undo the transaction by itself: undoing it again would fail, and hide why.
+      if (database?.isTransaction) await at.executeQuery(CompiledQuery.raw('rollback'))
+    },
     destroy: async () => {
       connection = undefined
       database?.close()
