@@ -8,6 +8,9 @@ const repository = fileURLToPath(new URL('../../..', import.meta.url))
 /** Halves the time that a process takes to start. */
 const compileCache = `${repository}node_modules/.cache/latchkey/compiled`
 
+/** How a process of the product is started, unless a test says otherwise. */
+export const byNode = [process.execPath, '--conditions=latchkey-source', program]
+
 /** `hasOwnGroup`: signals to the group of the process do not reach the tests. */
 type Surroundings = {
   folder: string
@@ -19,7 +22,7 @@ type Surroundings = {
 
 /** A process of the product with nothing of ours in its environment but what is given. It ends with the test. */
 function start(words: readonly string[], { folder, settings = {}, input, command, hasOwnGroup = false }: Surroundings) {
-  const [file = '', ...before] = command ?? [process.execPath, '--conditions=latchkey-source', program]
+  const [file = '', ...before] = command ?? byNode
   const child = spawn(file, [...before, ...words], {
     cwd: folder,
     detached: hasOwnGroup,
