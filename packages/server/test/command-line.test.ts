@@ -41,6 +41,9 @@ test.each([
   [['apis', 'revoke', 'a', 'b']],
   [['apis', 'constructor', 'tasks']],
   [['secret', '--loud']],
+  [['backup']],
+  [['backup', 'a.db', 'b.db']],
+  [['check', 'a.db']],
   [['users', 'logout']],
   [['users', 'logout', email, '--all']],
   [['users', 'logout', email, email]],
@@ -77,6 +80,8 @@ test('latchkey --help lists every command', async () => {
     'migrate',
     'init',
     'secret',
+    'backup',
+    'check',
     'users create',
     'users disable',
     'users logout',
@@ -166,7 +171,7 @@ test('latchkey migrate refuses a database that is newer than the program', async
   expect(outcomes[0]?.stderr).toContain('it is newer than this program, which does not know 9999-from-the-future')
 })
 
-test.each([[['users', 'list']], [['keys', 'rotate']]])(
+test.each([[['users', 'list']], [['keys', 'rotate']], [['backup', 'copy.db']], [['check']]])(
   'latchkey %j without a database makes none, and says how to',
   async (words) => {
     const folder = temporaryFolder()

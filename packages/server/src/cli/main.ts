@@ -4,6 +4,8 @@ import { parseArgs } from 'node:util'
 import { ConfigError } from '../config/load-config.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { apis } from './apis.ts'
+import { backup } from './backup.ts'
+import { check } from './check.ts'
 import { exitCodes, type Output, show, UsageError } from './command.ts'
 import { init, newSecret } from './init.ts'
 import { keys } from './keys.ts'
@@ -16,6 +18,8 @@ const help = `latchkey COMMAND [--json]
   serve                     run the server (migrates the database first)
   migrate                   bring the database up to this program
   migrate status            tell which migrations the database has
+  backup FILE               copy the database into a new file, also while the server runs
+  check                     read the whole database and tell what is wrong with it
   init                      write .env with a fresh secret, never over an existing one
   secret                    print a good JWT_SECRET
   users list                list every account
@@ -40,6 +44,8 @@ async function run(output: Output, [command, ...rest]: string[]): Promise<void> 
   if (command === 'serve' && rest.length === 0) return serve()
   if (command === 'migrate' && rest.length === 0) return migrateUp(output)
   if (command === 'migrate' && rest.length === 1 && rest[0] === 'status') return migrateStatus(output)
+  if (command === 'backup' && rest[0] !== undefined && rest.length === 1) return backup(output, rest[0])
+  if (command === 'check' && rest.length === 0) return check(output)
   if (command === 'init' && rest.length === 0) return init(output)
   if (command === 'secret' && rest.length === 0) return printSecret(output)
   if (command === 'users') return users(output, rest)
@@ -77,6 +83,9 @@ function diagnosis(error: unknown) {
     const { message } = error as Error
     const lines = [`latchkey: ${message}`, 'latchkey --help lists the commands']
     return { exitCode: exitCodes.usage, code: 'USAGE', message, details: null, lines }
+  }
+  if (error instanceof Refusal && error.code === 'UNAVAILABLE') {
+    return diagnosis(new Error('Cannot use the database now', { cause: error.cause }))
   }
   if (error instanceof Refusal) {
     const { code, message, details = null } = error

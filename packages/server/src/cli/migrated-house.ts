@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import type { Config } from '../config/load-config.ts'
 import { assemble, type House } from './assemble.ts'
 import { readConfig } from './environment.ts'
 import { createLog } from './log.ts'
@@ -9,12 +10,7 @@ import { createLog } from './log.ts'
  */
 export async function inMigratedHouse(work: (house: House) => Promise<void>): Promise<void> {
   const config = readConfig()
-  const path = config.DATABASE_URL.replace(/^sqlite:/, '')
-  if (path !== ':memory:' && !existsSync(path)) {
-    throw new Error(
-      `Cannot open DATABASE_URL "${config.DATABASE_URL}": there is no such file: run latchkey migrate first`,
-    )
-  }
+  assertThereIsADatabase(config)
 
   const house = assemble(config, { log: createLog('error') })
   try {
@@ -22,5 +18,13 @@ export async function inMigratedHouse(work: (house: House) => Promise<void>): Pr
     await work(house)
   } finally {
     await house.close()
+  }
+}
+
+/** @throws {Error} where the file of the database is missing: it would be made, and be empty */
+export function assertThereIsADatabase({ DATABASE_URL }: Config): void {
+  const path = DATABASE_URL.replace(/^sqlite:/, '')
+  if (!existsSync(path)) {
+    throw new Error(`Cannot open DATABASE_URL "${DATABASE_URL}": there is no such file: run latchkey migrate first`)
   }
 }

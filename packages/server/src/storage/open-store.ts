@@ -9,6 +9,7 @@ import type { Schema } from './schema.ts'
 import { sessionStore } from './sessions.ts'
 import { signingKeyStore } from './signing-keys.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
+import { sqliteUpkeep, type Upkeep } from './sqlite-upkeep.ts'
 import { statusListStore } from './status-lists.ts'
 import { userStore } from './users.ts'
 
@@ -16,6 +17,7 @@ import { userStore } from './users.ts'
 export type Database = {
   store: Store
   migrations: Migrations
+  upkeep: Upkeep
   /** @throws {Error} where the database does not answer, or misses a migration of this program */
   assertReady(): Promise<void>
   close(): Promise<void>
@@ -31,6 +33,7 @@ export function openDatabase(url: string): Database {
   return {
     store: storeOn(database),
     migrations,
+    upkeep: sqliteUpkeep(database),
     assertReady: async () => {
       const missing = (await migrations.status()).filter(({ appliedAt }) => !appliedAt)
       if (missing.length > 0) {

@@ -1,0 +1,81 @@
+import { randomUUID } from 'node:crypto'
+import { closeSync, existsSync, fsyncSync, linkSync, openSync, rmSync, statSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import { type Kysely, sql } from 'kysely'
+import type { Schema } from './schema.ts'
+
+/** What operators do to a database now and then, beside the servers that run on it. */
+export type Upkeep = {
+  /**
+   * Copies the database, as it is at this instant, into a new file for its owner alone, and answers the file's bytes.
+   * What was acknowledged before is in the copy. Servers go on reading and writing. Does NOT copy the master key.
+   * @throws {Error} where there is such a file already, or the copy cannot be written; then nothing is left behind
+   */
+  backUp(file: string): Promise<number>
+  /** Reads everything, and answers what is wrong, in words of the engine: empty lists where nothing is. */
+  check(): Promise<{ integrity: string[]; foreignKeys: string[] }>
+}
+
+export function sqliteUpkeep(database: Kysely<Schema>): Upkeep {
+  return {
+    backUp: async (file) => {
+      if (existsSync(file)) throw new Error(`Cannot back up to "${file}": there is such a file already`)
+      // Under another name until it is whole: nobody starts on half a copy.
+      const partial = join(dirname(resolve(file)), `.${basename(file)}.${randomUUID()}.part`)
+      try {
+        closeSync(openSync(partial, 'wx', 0o600))
+        // One read transaction: unlike SQLite's backup interface it need not begin again when somebody writes, and it
+        // leaves behind what deleted rows left in the file (https://sqlite.org/lang_vacuum.html#vacuuminto).
+        await sql`vacuum into ${partial}`.execute(database)
+        sync(partial)
+        linkSync(partial, file)
+        sync(dirname(partial))
+        return statSync(file).size
+      } catch (error) {
+        throw new Error(`Cannot back up to "${file}"`, { cause: reasonOf(error) })
+      } finally {
+        rmSync(partial, { force: true })
+      }
+    },
+
+    check: async () => {
+      const integrity = await findingsOf(sql<{ integrity_check: string }>`pragma integrity_check`.execute(database))
+      if (integrity.length > 0) return { integrity, foreignKeys: [] }
+      const { rows } = await sql<Orphan>`pragma foreign_key_check`.execute(database)
+      return { integrity, foreignKeys: rows.map(toSentence) }
+    },
+  }
+}
+
+type Orphan = { table: string; rowid: number; parent: string }
+
+function toSentence({ table, rowid, parent }: Orphan): string {
+  return `${table} row ${rowid} points to no row of ${parent}`
+}
+
+/** Damage may be such that it cannot even be looked for. */
+async function findingsOf(checking: Promise<{ rows: { integrity_check: string }[] }>): Promise<string[]> {
+  try {
+    const { rows } = await checking
+    return rows.map(({ integrity_check }) => integrity_check).filter((line) => line !== 'ok')
+  } catch (error) {
+    if (!isDamage(error)) throw error
+    return [(error as Error).message]
+  }
+}
+
+/** SQLITE_CORRUPT (https://sqlite.org/rescode.html#corrupt). */
+function isDamage(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && Number(error.errcode) % 256 === 11
+}
+
+/** An outage is told in words for clients: here the operator asks, who needs those of the engine. */
+function reasonOf(error: unknown): unknown {
+  return error instanceof Error && error.cause ? error.cause : error
+}
+
+function sync(path: string): void {
+  const handle = openSync(path, 'r')
+  fsyncSync(handle)
+  closeSync(handle)
+}
