@@ -64,8 +64,8 @@ export function checkClaims(claims: Claims, rules: ClaimRules, nowSeconds: numbe
   if (iat > latestStart || (nbf !== undefined && nbf > latestStart)) throw new TokenError('AUTH_INVALID')
   if (nowSeconds >= exp + rules.clockToleranceSeconds) throw new TokenError('AUTH_EXPIRED')
 
-  const user = rules.profile === 'rfc9068' ? { user_id: claims['sub'] } : {}
-  return freezeDeeply({ ...claims, ...user }) as AccessClaims
+  const whole = rules.profile === 'rfc9068' ? { ...claims, user_id: claims['sub'] } : claims
+  return freezeDeeply(whole) as AccessClaims
 }
 
 /** Between which instants, in Unix seconds, claims that have passed go on to pass. */
@@ -122,7 +122,8 @@ function isTime(value: unknown): value is number {
 
 /** Claims are shared by everyone who handles the request: no one may change them for another. */
 function freezeDeeply(value: object): object {
-  for (const member of Object.values(value)) {
+  for (const name in value) {
+    const member = (value as Claims)[name]
     if (typeof member === 'object' && member !== null) freezeDeeply(member)
   }
   return Object.freeze(value)

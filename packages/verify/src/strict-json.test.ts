@@ -34,6 +34,44 @@ test('parseStrictJson() never takes a text that JSON.parse() refuses, nor reads 
   )
 })
 
+test('parseStrictJson() judges a text as JSON.stringify() spells it as the same text behind a blank', () => {
+  const { value } = fc.letrec<{ value: string }>((tie) => {
+    const name = fc.constantFrom('a', 'b', '', '0', '1', '__proto__', 'toJSON', '\\ud800', '\\u0061', 'é', '\ufffd')
+    const member = fc.tuple(name, tie('value')).map(([key, text]) => `"${key}":${text}`)
+    return {
+      value: fc.oneof(
+        { withCrossShrink: true, maxDepth: 6 },
+        fc.constantFrom('0', '-0', '-1', '1.5', '1.50', '1e3', '1e21', '1e+21', '1e999', '9007199254740993', '01'),
+        fc.constantFrom(
+          'true',
+          'null',
+          '"[[[{{{"',
+          '"a"',
+          '"\\""',
+          '"\\ud800"',
+          '"\\u0061"',
+          '"__proto__"',
+          '" "',
+          '""',
+        ),
+        fc.array(tie('value'), { maxLength: 4 }).map((items) => `[${items.join(',')}]`),
+        fc.array(member, { maxLength: 5 }).map((members) => `{${members.join(',')}}`),
+      ),
+    }
+  })
+  fc.assert(
+    fc.property(value, fc.integer({ min: 1, max: 8 }), fc.boolean(), (text, maxDepth, asBytes) => {
+      const judge = (given: string) => {
+        const input = asBytes ? Buffer.from(given) : given
+        return outcome(() => parseStrictJson(input, { maxDepth }), String)
+      }
+
+      expect(judge(text)).toStrictEqual(judge(` ${text}`))
+    }),
+    { numRuns: 5_000 },
+  )
+})
+
 test.each([
   ['in an object', '{"a":1,"a":1}'],
   ['with other members between', '{"a":1,"b":{"a":2},"a":3}'],
@@ -68,6 +106,7 @@ test.each([
 test.each([
   ['a byte order mark', Buffer.from('\ufeff{}')],
   ['a byte that is not UTF-8', Buffer.from([0x22, 0xff, 0x22])],
+  ['a byte that is not UTF-8 beside what stands in for such', Buffer.from([0x22, 0xef, 0xbf, 0xbd, 0xff, 0x22])],
   ['an overlong form', Buffer.from([0x22, 0xc0, 0xaf, 0x22])],
   ['a surrogate in UTF-8', Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22])],
   ['UTF-16', Buffer.from('{}', 'utf16le')],
@@ -92,6 +131,10 @@ test.each(['1e999', '-1e999', '[1e309]', `1${'0'.repeat(400)}`, '{"a":-1E400}'])
     expect(() => parseStrictJson(text)).toThrow(StrictJsonError)
   },
 )
+
+test('parseStrictJson() reads the replacement character where it was sent as itself', () => {
+  expect(parseStrictJson(Buffer.from('["\ufffd"]'))).toEqual(['\ufffd'])
+})
 
 test('parseStrictJson() takes 32 levels of nesting and refuses 33', () => {
   const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels)
