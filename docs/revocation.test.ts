@@ -61,13 +61,15 @@ test('docs/revocation.md explains every event that the server can send', () => {
   expect(explained.toSorted()).toEqual([...new Set(sent)].toSorted())
 })
 
+const inWords = new Intl.ListFormat('en-GB', { type: 'disjunction' })
+
 test('docs/revocation.md explains every policy for stale revocations, and no other', () => {
   const create = () => createVerifier({ issuer: 'http://localhost:8000', onStale: 'none of them' as 'reject' })
   const [explained = []] = [tableRows(sectionOf(page, 'When the issuer is not heard')).map(([policy]) => policy)]
 
   const named = explained.map((policy = '') => policy.replaceAll('`', '').split(' ')[0])
 
-  expect(create).toThrow(`onStale must be ${named.map((policy) => `"${policy}"`).join(' or ')}: it is`)
+  expect(create).toThrow(`onStale must be ${inWords.format(named.map((policy) => `"${policy}"`))}: it is`)
 })
 
 const hasPython = spawnSync('python3', ['-c', 'import cryptography']).status === 0

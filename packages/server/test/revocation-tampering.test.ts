@@ -2,7 +2,9 @@ import { generateKeyPairSync, sign } from 'node:crypto'
 import { deflateSync } from 'node:zlib'
 import { decodeJwt } from 'jose'
 import { expect, onTestFinished, test } from 'vitest'
+import { keepAliveAgent } from '../../verify/src/http-request.ts'
 import { readSecret } from '../../verify/src/keys.ts'
+import { listsAtOnce } from '../../verify/src/list-loader.ts'
 import { followRevocations } from '../../verify/src/revocation-feed.ts'
 import { readTokenStatus } from '../../verify/src/token-status.ts'
 import { listPositions } from '../src/crypto/list-positions.ts'
@@ -201,8 +203,16 @@ test('100,000 sessions that end at once are refused, each of them, by who listen
 function feedOf(issuer: string) {
   const ring = readSecret(Buffer.from(secret))
   const findKey = async () => ring.find('HS256', undefined) ?? expect.fail('no key')
-  const feed = followRevocations({ issuer, findKey, maxStalenessSeconds: 30, now: Date.now })
-  onTestFinished(feed.close)
+  const agent = keepAliveAgent(issuer, listsAtOnce)
+  const findEndpoints = async () => ({
+    statusLists: `${issuer}/.well-known/status-lists`,
+    revocationStream: `${issuer}/api/auth/revocations`,
+  })
+  const feed = followRevocations({ issuer, agent, findEndpoints, findKey, maxStalenessSeconds: 30, now: Date.now })
+  onTestFinished(() => {
+    feed.close()
+    agent.destroy()
+  })
   return feed
 }
 

@@ -105,7 +105,8 @@ export function introspectAt({
 
   function begin(token: string, claims: AccessClaims): Promise<void> {
     const answer = decide(token, claims).finally(() => {
-      if (flights.get(token) === flight) flights.delete(token)
+      const latest = flights.get(token)
+      if (latest === flight) flights.delete(token)
     })
     const flight = { askedAt: elapsed(), answer }
     flights.set(token, flight)

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { closeSync, existsSync, fsyncSync, linkSync, openSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { type Kysely, sql } from 'kysely'
@@ -21,7 +20,7 @@ export function sqliteUpkeep(database: Kysely<Schema>): Upkeep {
     backUp: async (file) => {
       if (existsSync(file)) throw new Error(`Cannot back up to "${file}": there is such a file already`)
       // Under another name until it is whole: nobody starts on half a copy.
-      const partial = join(dirname(resolve(file)), `.${basename(file)}.${randomUUID()}.part`)
+      const partial = join(dirname(resolve(file)), `.${basename(file)}.${process.pid}.part`)
       try {
         closeSync(openSync(partial, 'wx', 0o600))
         // One read transaction: unlike SQLite's backup interface it need not begin again when somebody writes, and it
