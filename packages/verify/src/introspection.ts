@@ -82,7 +82,7 @@ export function introspectAt({
   }
 
   async function askOrRefuse(token: string): Promise<Readonly<Record<string, unknown>>> {
-    if (closing.signal.aborted || flying >= maxFlights) throw new TokenError('REVOCATIONS_STALE')
+    if (flying >= maxFlights) throw new TokenError('REVOCATIONS_STALE')
     flying += 1
     try {
       return await ask(token)
