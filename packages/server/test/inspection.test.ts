@@ -45,6 +45,7 @@ test('every JSON answer is written by JSON.stringify, in the few files that writ
     'server/http/routes/revocations.ts',
     'server/http/routes/status-lists.ts',
     'verify/fetch.ts',
+    'verify/health.ts',
     'verify/hono.ts',
   ])
   expect(filesWith(/\bc\.(json|html)\(/)).toEqual([])

@@ -2,6 +2,7 @@ import type { NextFunction, Request, RequestHandler, Response } from 'express'
 import { authorizationOf } from './bearer.ts'
 import type { AccessClaims } from './claims.ts'
 import { admit, admitOwner, type GuardedRequest, type Verdict } from './guard.ts'
+import { healthOf } from './health.ts'
 import type { Verifier } from './verifier.ts'
 
 declare global {
@@ -35,6 +36,15 @@ export function authenticateOwner(verifier: Verifier, { parameter = 'user_id' } 
     const found = request.params[parameter]
     const judged = admitOwner(verifier, describe(request, response), found)
     judged.then((verdict) => follow(request, response, next, verdict), next)
+  }
+}
+
+/** Answers a readiness probe with `healthOf`. Put it before the guards, or on a path that none covers. */
+export function health(verifier: Verifier): RequestHandler {
+  return (_, response, next) => {
+    healthOf(verifier).then(({ status, headers, body }) => {
+      response.status(status).set(headers).send(JSON.stringify(body))
+    }, next)
   }
 }
 

@@ -1,7 +1,15 @@
-import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import type {
+  FastifyInstance,
+  FastifyPluginCallback,
+  FastifyReply,
+  FastifyRequest,
+  RouteHandlerMethod,
+  RouteOptions,
+} from 'fastify'
 import { authorizationOf } from './bearer.ts'
 import type { AccessClaims } from './claims.ts'
 import { admit, admitOwner, type GuardedRequest, type Verdict } from './guard.ts'
+import { healthOf } from './health.ts'
 import type { Verifier } from './verifier.ts'
 
 declare module 'fastify' {
@@ -36,6 +44,14 @@ export function authenticateOwner(verifier: Verifier, { parameter = 'user_id' } 
     return admitOwner(verifier, describe(request, reply), found)
   }
   return guard(judge, (route) => assertHasParameter(route, parameter))
+}
+
+/** Answers a readiness probe with `healthOf`. Add the route to an instance that is not guarded. */
+export function health(verifier: Verifier): RouteHandlerMethod {
+  return async (_, reply) => {
+    const { status, headers, body } = await healthOf(verifier)
+    return reply.code(status).headers(headers).send(JSON.stringify(body))
+  }
 }
 
 function guard(

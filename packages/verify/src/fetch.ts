@@ -2,6 +2,8 @@ import type { AccessClaims } from './claims.ts'
 import { admit, admitOwner, type GuardedRequest, type Verdict } from './guard.ts'
 import type { Verifier } from './verifier.ts'
 
+export { health } from './health.ts'
+
 /** Who asks, or the answer to send instead of yours. */
 export type FetchVerdict =
   | { readonly claims: AccessClaims; readonly refusal?: undefined }

@@ -5,6 +5,8 @@ import { describeFetch } from './fetch.ts'
 import { admit, admitOwner, type GuardedRequest, type Verdict } from './guard.ts'
 import type { Verifier } from './verifier.ts'
 
+export { health } from './health.ts'
+
 /** For `new Hono<{ Variables: LatchkeyVariables }>()`: what the guards set. */
 export interface LatchkeyVariables {
   claims: AccessClaims

@@ -262,7 +262,7 @@ export function followRevocations({
     assertFresh: () => (proof === undefined && !isClosed ? waitForLists() : assertStillFresh()),
     status: () => ({
       state: state(),
-      lagMilliseconds: proof && Math.max(0, elapsed() - proof.elapsedAt),
+      lagMilliseconds: proof && Math.max(0, elapsed() - proof.elapsedAt, now() - proof.wallAt),
       cursor: cursor === undefined ? undefined : String(cursor),
       lists: bits.lists(),
       memoryBytes: bits.memoryBytes(),
