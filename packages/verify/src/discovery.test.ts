@@ -2,7 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { afterEach, expect, test } from 'vitest'
 import { discover } from './discovery.ts'
 import { keepAliveAgent } from './http-request.ts'
-import { metadataOf } from './testing/issuer.ts'
+import { metadataOf, testIssuer } from './testing/issuer.ts'
 import { deadAddress, serve } from './testing/server.ts'
 import { createVerifier } from './verifier.ts'
 
@@ -257,6 +257,19 @@ test('createVerifier() finds keys, lists and stream where the metadata says, and
 
   await expect.poll(() => paths.toSorted()).toEqual([path, '/k', '/l', '/s'].toSorted())
   expect(paths[0]).toBe(path)
+})
+
+test('createVerifier() finds an issuer that starts after it', async () => {
+  const { port, url } = await deadAddress()
+  const verifier = createVerifier({ issuer: url })
+  endings.push(verifier.close)
+  await expect.poll(() => verifier.status().revocations?.problem).toMatch('Cannot read the metadata of the issuer')
+
+  const issuer = await testIssuer({ port })
+  endings.push(issuer.close)
+
+  await expect.poll(() => verifier.status().revocations?.state).toBe('fresh')
+  await expect.poll(() => verifier.ready()).toBeUndefined()
 })
 
 test.each([

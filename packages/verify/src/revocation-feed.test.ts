@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { keepAliveAgent } from './http-request.ts'
 import { algorithms, readKeySet } from './keys.ts'
-import { followRevocations, type RevocationFeed } from './revocation-feed.ts'
+import { type FeedEndpoints, followRevocations, type RevocationFeed } from './revocation-feed.ts'
 import { currentEvent, listTokenOf, resetEvent, revokedEvent, testIssuer } from './testing/issuer.ts'
 import { deadAddress, serve } from './testing/server.ts'
 import { es256Key, startOfTime } from './testing/tokens.ts'
@@ -16,24 +16,27 @@ afterEach(async () => {
 })
 
 interface Changes {
+  endpoints?: FeedEndpoints
   silenceMilliseconds?: number
   patienceMilliseconds?: number
   maxStalenessSeconds?: number
   onStale?: 'reject' | 'introspect' | 'accept'
 }
 
+const endpointsOf = (issuer: string) => ({
+  statusLists: `${issuer}/.well-known/status-lists`,
+  revocationStream: `${issuer}/api/auth/revocations`,
+})
+
 /** A feed of the issuer with clocks that are moved by hand. */
-function testFeed(issuer: string, changes: Changes = {}) {
+function testFeed(issuer: string, { endpoints = endpointsOf(issuer), ...changes }: Changes = {}) {
   const clock = { milliseconds: 0, wall: startOfTime * 1_000 }
   const agent = keepAliveAgent(issuer, 8)
   endings.push(() => agent.destroy())
   const feed = followRevocations({
     issuer,
     agent,
-    findEndpoints: async () => ({
-      statusLists: `${issuer}/.well-known/status-lists`,
-      revocationStream: `${issuer}/api/auth/revocations`,
-    }),
+    findEndpoints: async () => ({ ...endpoints }),
     findKey: async ({ algorithm, keyId }) => {
       const key = ring.find(algorithm, keyId)
       if (!key) throw new TokenError('AUTH_INVALID')
@@ -129,6 +132,23 @@ test('followRevocations() comes back when the stream is cut in the middle of an 
 
   expect(second.lastEventId).toBe('1')
   await arrived(() => isRevoked(0, 8))
+})
+
+test('followRevocations() leaves the stream for another when the issuer says that it is elsewhere', async () => {
+  const [issuer, elsewhere] = [await openIssuer(), await openIssuer()]
+  const endpoints = endpointsOf(issuer.url)
+  const { feed, clock, isRevoked } = testFeed(issuer.url, { endpoints, maxStalenessSeconds: 0.4 })
+  await feed.assertFresh()
+  const left = await issuer.nextListener()
+
+  endpoints.revocationStream = endpointsOf(elsewhere.url).revocationStream
+  clock.milliseconds += 1_000
+  const listener = await elsewhere.nextListener()
+  left.send(revokedEvent('1', 0, 1))
+  listener.send(revokedEvent('1', 0, 2))
+
+  await arrived(() => isRevoked(0, 2))
+  expect(isRevoked(0, 1)).toBe(false)
 })
 
 test('followRevocations() finds an issuer that starts after it', async () => {
