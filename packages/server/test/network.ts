@@ -12,6 +12,8 @@ export type Answer = { status: number; headers: IncomingHttpHeaders; body: Buffe
 
 /** What befalls what passes. Whatever is left out passes as it is. */
 export type Mischief = {
+  /** Takes the headers of a request, and gives those that arrive. */
+  request?: (headers: IncomingHttpHeaders) => IncomingHttpHeaders
   /** Made for each connection of the stream; takes each piece that comes for it. */
   stream?: (onward: Onward) => (piece: Buffer) => void
   /** Takes an answer that is no stream, and gives the one that arrives. */
@@ -32,7 +34,8 @@ export async function openNetwork() {
       incoming.socket.destroy()
       return
     }
-    const { method, url, headers } = incoming
+    const { method, url } = incoming
+    const headers = mischief.request?.(incoming.headers) ?? incoming.headers
     const forwarded = request({ port, host: '127.0.0.1', method, path: url, headers, agent: false }, (answer) => {
       if (url === streamPath && answer.statusCode === 200) passStream(answer, outgoing)
       else passAnswer(url ?? '', answer, outgoing)
