@@ -14,14 +14,16 @@ import { ada, callerOf, testHouse } from '../src/testing/test-house.ts'
 import { openFile, temporaryFolder } from './database-file.ts'
 import { type Answer, byEvent, type Mischief, openNetwork } from './network.ts'
 
-const runs = Number(process.env['CHAOS_RUNS'] ?? 16)
-const runsAtOnce = 8
+const runs = Number(process.env['CHAOS_RUNS'] ?? 10)
+/** Most of a run is waiting; more of them would make one another late on two cores. */
+const worldsAtOnce = 3
 /** Heartbeats come at this pace, not every two seconds, so that time passes faster: a proof is 15 of them long. */
 const heartbeatMilliseconds = 66
 const maxStalenessMilliseconds = 1_000
 /** What a clock that is set back can add: a verifier reads its clocks all anew after this long. */
 const leaseMilliseconds = 100
-const recoveryMilliseconds = 15_000
+/** How long a loaded machine may take; a calm one takes half a second. */
+const recoveryMilliseconds = 60_000
 
 let pace: NodeJS.Timeout | undefined
 
@@ -149,12 +151,8 @@ async function assertRecovery(model: Model, world: World): Promise<void> {
   const living = model.tokens.filter(({ list }) => list >= model.oldestList)
   const expected = living.map(({ revokedAt }) => (revokedAt === undefined ? 'accepted' : 'AUTH_REVOKED'))
   for (const verifier of world.verifiers) {
-    await expect
-      .poll(() => living.map(({ token }) => outcomeNow(verifier, token)), {
-        timeout: recoveryMilliseconds,
-        interval: 5,
-      })
-      .toEqual(expected)
+    const heard = () => ({ outcomes: living.map(({ token }) => outcomeNow(verifier, token)), ...verifier.status() })
+    await expect.poll(heard, { timeout: recoveryMilliseconds, interval: 50 }).toMatchObject({ outcomes: expected })
   }
   assertPromise(model, world)
 }
@@ -265,8 +263,8 @@ const pass = (event: string) => event
 function carelessNetwork(): Harm {
   const stored = new Map<string, Answer & { at: number }>()
   return {
-    'let all pass': {},
     'lose events': inTurn(pass, () => ''),
+    'lose revocations': { stream: ({ send }) => byEvent((event) => event.startsWith('event: revoked') || send(event)) },
     'double events': inTurn(pass, (event) => event + event),
     'swap events': inTurn((event, keep) => keep(event), pass),
     'cut in the middle of events': {
@@ -335,10 +333,17 @@ async function tryPromise(harmOf: () => Harm, possible: (harm: Harm) => fc.Arbit
 }
 
 test('no token is accepted longer than promised, and none refused that is valid, whatever happens', {
-  timeout: 60_000 + runs * 10_000,
+  timeout: 120_000 + runs * 20_000,
 }, async () => {
-  const each = Math.ceil(runs / runsAtOnce)
-  await Promise.all(Array.from({ length: runsAtOnce }, () => tryPromise(carelessNetwork, wild, each)))
+  const kinds = Object.keys(carelessNetwork())
+  const each = Math.ceil(runs / kinds.length)
+  const only = (kind: string) => () => ({ 'let all pass': {}, [kind]: carelessNetwork()[kind] ?? {} })
+
+  const rest = kinds.values()
+  const work = async () => {
+    for (const kind of rest) await tryPromise(only(kind), wild, each)
+  }
+  await Promise.all(Array.from({ length: worldsAtOnce }, work))
 })
 
 test('the model finds out a network that hides revocations and says that nothing is missing', {
