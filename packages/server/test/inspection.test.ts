@@ -158,3 +158,20 @@ test('every package is installed from one registry, at the version and with the 
   expect(new Set(origins).size).toBeLessThanOrEqual(1)
   expect(pinned.filter(([, version]) => !/^(npm:\w+@)?\d+\.\d+\.\d+$/.test(String(version)))).toEqual([])
 })
+
+test('no shipped file has a switch by which a certificate would not be checked [ASVS 12.3.2]', () => {
+  expect(filesWith(/rejectUnauthorized|NODE_TLS_REJECT_UNAUTHORIZED|checkServerIdentity|insecureHTTPParser/)).toEqual(
+    [],
+  )
+})
+
+test('keys are derived of random secrets alone, by HKDF: no key comes from what people choose [ASVS 11.4.4]', () => {
+  expect(filesWith(/\b(scrypt|pbkdf2|argon2)(Sync)?\b/)).toEqual([])
+  expect(filesWith(/\bhkdf(Sync)?\b/)).toEqual(['server/crypto/seal.ts'])
+  expect(filesWith(/\bsealUnder\(/).toSorted()).toEqual([
+    'server/cli/assemble.ts',
+    'server/crypto/pepper.ts',
+    'server/crypto/seal.ts',
+    'server/flows/refresh-session.ts',
+  ])
+})
