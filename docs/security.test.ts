@@ -416,12 +416,15 @@ test('SECURITY.md says how long an API that keeps answers of introspection honou
   )
 })
 
-test('SECURITY.md tells clients how to handle access tokens', () => {
+test('SECURITY.md tells clients how to handle access tokens, and which claims are personal [RFC9068-6]', () => {
   const browsers = section('Browsers')
 
   expect(browsers).toContain("over TLS only, in the Authorization header, never in a page's URL")
   expect(browsers).toContain('Treat them as opaque')
   expect(browsers).toContain('Make them short-lived where logouts are not followed')
+  const [, claims = ''] = sectionOf(page, 'Data').split('The claims of an access token')
+  const personal = tableRows(claims).filter(([, kind]) => kind === 'personal')
+  expect(personal.map(([claim]) => claim)).toEqual(['email'])
 })
 
 test.each([

@@ -36,6 +36,14 @@ describe('with JWT_AUDIENCE', () => {
     expect(issued.map(({ token }) => claimsOf(token).aud)).toEqual(Array(3).fill('https://tasks.example'))
   })
 
+  test('a token has every claim of RFC 9068 but client_id, which SECURITY.md names [RFC9068-2.2]', async () => {
+    const issued = await issueAll(await testHouse(settings))
+
+    const demanded = ['iss', 'exp', 'aud', 'sub', 'client_id', 'iat', 'jti']
+    const lacking = issued.map(({ token }) => demanded.filter((name) => claimsOf(token)[name] === undefined))
+    expect(lacking).toEqual([['client_id'], ['client_id'], ['client_id']])
+  })
+
   test('a query asks for no other audience either, and a body that asks twice gets no token [ASVS 9.2.4, RFC9068-3]', async () => {
     const { request } = await testHouse(settings)
     const body = JSON.stringify({ email, password })

@@ -149,7 +149,7 @@ test('checkClaims() gives the subject as user_id under the profile of RFC 9068 [
 })
 
 test.each(['iss', 'exp', 'aud', 'sub', 'client_id', 'iat', 'jti'])(
-  'checkClaims() demands %s under the profile of RFC 9068',
+  'checkClaims() demands %s under the profile of RFC 9068 [RFC9068-2.2]',
   (name) => {
     expect(() => checkClaims({ ...rfc9068Claims, [name]: undefined }, rfc9068, startOfTime)).toThrow(
       refusal('AUTH_INVALID_CLAIMS'),

@@ -190,7 +190,7 @@ test.each([
   ['METRICS', 'port:-1'],
   ['DOCS', 'yes'],
   ['LOG_LEVEL', 'verbose'],
-])('loadConfig() refuses %s=%s, and says what it got and what it takes [ASVS 1.4.2]', (name, text) => {
+])('loadConfig() refuses %s=%s, and says what it got and what it takes [ASVS 1.4.2, RFC8414-2b]', (name, text) => {
   const loading = () => loadConfig({ [name]: text })
 
   expect(loading).toThrow(ConfigError)

@@ -28,7 +28,7 @@ test('GET /.well-known/oauth-authorization-server says where everything is [RFC9
   })
 })
 
-test('the metadata leaves out what there is not: keys in shared-secret mode, and docs that are off', async () => {
+test('the metadata leaves out what there is not: keys in shared-secret mode, and docs that are off [RFC8414-3.2]', async () => {
   const { request } = await testHouse({ JWT_SECRET: 'a shared secret of more than 32 bytes', DOCS: 'off' })
 
   const metadata = (await request(path)).json()
@@ -36,6 +36,8 @@ test('the metadata leaves out what there is not: keys in shared-secret mode, and
   expect(Object.keys(metadata)).not.toContain('jwks_uri')
   expect(Object.keys(metadata)).not.toContain('service_documentation')
   expect(Object.values(metadata)).not.toContain(null)
+  const empty = Object.keys(metadata).filter((name) => metadata[name].length === 0)
+  expect(empty).toEqual(['response_types_supported', 'grant_types_supported'])
 })
 
 test('the metadata says that the stream takes a credential where it does', async () => {
@@ -46,7 +48,7 @@ test('the metadata says that the stream takes a credential where it does', async
   expect(metadata.latchkey_revocation_stream_auth_methods_supported).toEqual(['client_secret_basic', 'Bearer'])
 })
 
-test('every address that the metadata names answers, and each way to authenticate is one', async () => {
+test('every address that the metadata names answers, and each way to authenticate is one [RFC8414-2a]', async () => {
   const { request, send, credential, tokens } = await apiHouse()
   const metadata = (await request(path)).json()
   const pathOf = (url: string) => new URL(url).pathname
