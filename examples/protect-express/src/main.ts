@@ -1,15 +1,13 @@
 import type { AddressInfo } from 'node:net'
 import { createVerifier } from '@latchkey/verify'
-import { authenticateOwner } from '@latchkey/verify/express'
+import { authenticateOwner, health } from '@latchkey/verify/express'
 import express from 'express'
 
 // Begins at once to follow who logs out. The issuer need not be up yet.
 const verifier = createVerifier({ issuer: process.env['ISSUER'] || 'http://localhost:8000' })
 
 const app = express()
-app.get('/healthz', (_, response) => {
-  response.json(verifier.status())
-})
+app.get('/readyz', health(verifier))
 
 app.use('/api/:user_id', authenticateOwner(verifier))
 app.get('/api/:user_id/notes', (request, response) => {

@@ -1,12 +1,12 @@
 import { createVerifier } from '@latchkey/verify'
-import { authenticateOwner } from '@latchkey/verify/fastify'
+import { authenticateOwner, health } from '@latchkey/verify/fastify'
 import fastify from 'fastify'
 
 // Begins at once to follow who logs out. The issuer need not be up yet.
 const verifier = createVerifier({ issuer: process.env['ISSUER'] || 'http://localhost:8000' })
 
 const app = fastify()
-app.get('/healthz', async () => verifier.status())
+app.get('/readyz', health(verifier))
 
 app.register(async (api) => {
   // Guards every route of this instance, and no other.

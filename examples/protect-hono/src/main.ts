@@ -1,13 +1,13 @@
 import { serve } from '@hono/node-server'
 import { createVerifier } from '@latchkey/verify'
-import { authenticateOwner, type LatchkeyVariables } from '@latchkey/verify/hono'
+import { authenticateOwner, health, type LatchkeyVariables } from '@latchkey/verify/hono'
 import { Hono } from 'hono'
 
 // Begins at once to follow who logs out. The issuer need not be up yet.
 const verifier = createVerifier({ issuer: process.env['ISSUER'] || 'http://localhost:8000' })
 
 const app = new Hono<{ Variables: LatchkeyVariables }>()
-app.get('/healthz', (c) => c.json(verifier.status()))
+app.get('/readyz', health(verifier))
 
 app.use('/api/:user_id/*', authenticateOwner(verifier))
 app.get('/api/:user_id/notes', (c) => {
