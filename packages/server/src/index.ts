@@ -42,7 +42,10 @@ export type Latchkey = {
   nodeListener(incoming: IncomingMessage, outgoing: ServerResponse): void
   /** Verifies access tokens in this process: it knows of a logout when the logout answers. */
   verifier: Verifier
-  /** Brings the database up to this program; answers the names of what was done. Call it before the first request. */
+  /**
+   * Brings the database up to this program; answers the names of what was done. Call it before the first request. From
+   * then on expired rows are removed now and then.
+   */
   migrate(): Promise<string[]>
   /** Ends streams, lets requests in flight be answered, and lets go of threads and files. */
   close(): Promise<void>
@@ -80,12 +83,18 @@ export function createLatchkey(options: LatchkeyOptions = {}): Latchkey {
     await house.close()
   }
 
+  async function migrate(): Promise<string[]> {
+    const applied = await house.migrations.up()
+    house.expiry.start()
+    return applied
+  }
+
   return {
     fetch: answer,
     handles: house.handles,
     nodeListener: nodeListener(answer, house.handles),
     verifier: house.verifier,
-    migrate: house.migrations.up,
+    migrate,
     close,
   }
 }

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { dirname, join } from 'node:path'
@@ -16,6 +16,7 @@ import { followRevocations, type RevocationFeed } from '../flows/follow-revocati
 import { keepKeys, keySetMaxAgeSeconds } from '../flows/keep-keys.ts'
 import { placeSessions } from '../flows/place-sessions.ts'
 import { publishStatusLists, statusListTtlSeconds } from '../flows/publish-status-lists.ts'
+import { removeExpired } from '../flows/remove-expired.ts'
 import { takeTurns } from '../flows/take-turns.ts'
 import { tallyRefusals } from '../flows/tally-refusals.ts'
 import { expectedHashSeconds } from '../hashing/bcrypt.ts'
@@ -44,7 +45,7 @@ type Surroundings = { log: Log; now?: () => number }
 export function assemble(config: Config, { log, now = Date.now }: Surroundings) {
   const database = openDatabase(config.DATABASE_URL)
   const { store } = database
-  const metrics = createMetrics({ hashLoad: () => hashes.load(), log })
+  const metrics = createMetrics({ removedRows: () => expiry.removedRows(), hashLoad: () => hashes.load(), log })
   const hashes = scheduleHashes(startHashThreads(), {
     maxWaitSeconds: config.HASH_MAX_WAIT,
     firstGuessSeconds: expectedHashSeconds(config.BCRYPT_COST),
@@ -65,6 +66,7 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
   const revocations = followRevocations({ store, places, log, now })
   const statusLists = publishStatusLists({ store, revocations, currentSigner, issuer: config.PUBLIC_URL, now })
   const refusals = tallyRefusals({ store, log, now, newId })
+  const expiry = removeExpired({ store, log, now, someTimeWithin: randomInt })
   const limits = {
     loginPerAddress: limitOf('login', config.RATE_LIMIT_LOGIN),
     signupPerAddress: limitOf('signup', config.RATE_LIMIT_SIGNUP),
@@ -161,11 +163,13 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
     assertMigrated: database.assertReady,
     revocations,
     refusals,
+    expiry,
     masterKey,
     assertReady,
     /** Ends streams, writes what is pending, and lets go of threads and files. */
     close: async () => {
       revocations.close()
+      await expiry.close()
       await refusals.flush()
       await hashes.close()
       await database.close()

@@ -32,6 +32,7 @@ export async function serve(): Promise<void> {
 
     if (isExposed(config))
       log.warn({ host: config.HOST }, 'Listening for other machines without TLS: put a proxy with TLS before it')
+    house.expiry.start()
     announce(config, house, { isNewDatabase, migrated })
     log.info({ url: listeningUrl(config), issuer: config.PUBLIC_URL, migrated }, 'Listening')
     await askedToStop

@@ -18,6 +18,7 @@ export type Store = {
   audit: AuditStore
   signingKeys: SigningKeyStore
   apiCredentials: ApiCredentialStore
+  expiry: ExpiryStore
   /**
    * Runs `work` as one transaction: all of it holds, or nothing. Inside, wait for nothing but the given store.
    * A refusal thrown inside undoes everything, the audit line too: decide inside, throw outside.
@@ -131,4 +132,23 @@ export type ApiCredentialStore = {
   recordUse(id: ApiCredentialId, at: number): Promise<void>
   /** Answers false where it has been revoked before. */
   revoke(id: ApiCredentialId, at: number): Promise<boolean>
+}
+
+/** A piece of a table: the `limit` rows after the number `after`, of which those go that are over since `at`. */
+export type Piece = { after: number; at: number; limit: number }
+
+/**
+ * Removes what nobody can need any more, in pieces, so that nobody waits for it. `next` is where the next piece begins;
+ * `undefined` after the last. Several processes may walk over one table: a row goes once.
+ */
+export type ExpiryStore = {
+  /**
+   * Sessions whose access tokens are dead and that can give no new ones, with their refresh tokens: at most `limit` of
+   * each. A refresh token is kept as long as its session: one that comes back must still end it.
+   */
+  removeSessions(piece: Piece): Promise<{ sessions: number; refreshTokens: number; next: number | undefined }>
+  /** Ends of sessions whose access tokens are dead. */
+  removeRevocations(piece: Piece): Promise<{ revocations: number; next: number | undefined }>
+  /** Status lists whose sessions are all too old: one row for each 65,536 sessions. */
+  removeLists(at: number): Promise<{ statusLists: number }>
 }

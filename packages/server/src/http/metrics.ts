@@ -14,10 +14,12 @@ export type Metrics = {
 type MetricsDeps = {
   /** Password hashes that wait or run. */
   hashLoad(): HashLoad
+  /** Rows that were removed because they had expired, by their table. */
+  removedRows(): Record<string, number>
   log: Log
 }
 
-export function createMetrics({ hashLoad, log }: MetricsDeps): Metrics {
+export function createMetrics({ hashLoad, removedRows, log }: MetricsDeps): Metrics {
   const register = new Registry()
   collectDefaultMetrics({ register })
   const requests = new Histogram({
@@ -26,6 +28,16 @@ export function createMetrics({ hashLoad, log }: MetricsDeps): Metrics {
     labelNames: ['method', 'route', 'status'],
     buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
     registers: [register],
+  })
+  new Counter({
+    name: 'latchkey_expired_rows_removed_total',
+    help: 'Rows that were removed because they had expired',
+    labelNames: ['table'],
+    registers: [register],
+    collect() {
+      this.reset()
+      for (const [table, rows] of Object.entries(removedRows())) this.inc({ table }, rows)
+    },
   })
 
   return {
@@ -39,7 +51,10 @@ export function createMetrics({ hashLoad, log }: MetricsDeps): Metrics {
 /** From what a cheap hash takes to what the setting lets one wait. */
 const hashSeconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8]
 
-function hashObserver(register: Registry, { hashLoad, log }: MetricsDeps): (event: HashEvent) => void {
+function hashObserver(
+  register: Registry,
+  { hashLoad, log }: Pick<MetricsDeps, 'hashLoad' | 'log'>,
+): (event: HashEvent) => void {
   const registers = [register]
   const prefix = 'latchkey_password_hash'
   new Gauge({

@@ -2,6 +2,7 @@ import { Kysely } from 'kysely'
 import type { Store } from '../domain/store.ts'
 import { apiCredentialStore } from './api-credentials.ts'
 import { auditStore } from './audit.ts'
+import { expiryStore } from './expiry.ts'
 import { type Migrations, migrationsOf } from './migrate.ts'
 import { refreshTokenStore } from './refresh-tokens.ts'
 import { revocationStore } from './revocations.ts'
@@ -54,6 +55,7 @@ function storeOn(database: Kysely<Schema>): Store {
     audit: auditStore(database),
     signingKeys: signingKeyStore(database),
     apiCredentials: apiCredentialStore(database),
+    expiry: expiryStore(database),
     transaction: (work) => database.transaction().execute((inside) => work(storeOn(inside))),
   }
 }

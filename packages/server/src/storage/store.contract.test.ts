@@ -5,6 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { newId } from '../crypto/secrets.ts'
 import type { ApiCredential, ApiCredentialId } from '../domain/api-credential.ts'
 import { type AuditEvent, auditEvent } from '../domain/audit-event.ts'
+import type { RefreshToken } from '../domain/refresh-token.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { NewSession, SessionId } from '../domain/session.ts'
 import type { StoredSigningKey } from '../domain/signing-key.ts'
@@ -970,6 +971,126 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
 
       expect(await store.users.findById(user.id)).toEqual(user)
     })
+
+    test('expiry.removeSessions() removes sessions that can do nothing any more, and their refresh tokens', async () => {
+      const store = await openFresh()
+      const { ada } = await seeded(store)
+      const idle = await store.sessions.insert(sessionOf(ada.id))
+      await store.refreshTokens.insert({ ...tokenOf(idle.id), expiresAt: now + day })
+      const ended = await store.sessions.insert(sessionOf(ada.id))
+      await store.refreshTokens.insert(tokenOf(ended.id))
+      await store.sessions.revoke(ended.id, logout)
+
+      const removed = await store.expiry.removeSessions({ after: 0, at: now + day, limit: 100 })
+
+      // The fourth is the second one of the seed, which never had a refresh token.
+      expect(removed).toEqual({ sessions: 3, refreshTokens: 2, next: undefined })
+      expect(await store.sessions.findLive(idle.id, now)).toBeUndefined()
+    })
+
+    test('expiry.removeSessions() keeps a session with a live refresh token, and its used ones', async () => {
+      const store = await openFresh()
+      const { session, digest } = await seeded(store)
+      const successor = tokenOf(session.id)
+      await store.refreshTokens.use(digest, { at: now, successorSealed: 'sealed' })
+      await store.refreshTokens.insert({ ...successor, expiresAt: now + 3 * day })
+
+      const removed = await store.expiry.removeSessions({ after: 0, at: now + 3 * day - 1, limit: 100 })
+
+      expect(removed).toEqual({ sessions: 1, refreshTokens: 0, next: undefined })
+      expect(await store.sessions.findLive(session.id, now)).toMatchObject({ session })
+      expect(await store.refreshTokens.findUsed(digest)).toBeDefined()
+      expect(await store.refreshTokens.findLive(successor.digest, now)).toBeDefined()
+    })
+
+    test('expiry.removeSessions() keeps an ended session until its access tokens are dead', async () => {
+      const store = await openFresh()
+      const { session, other } = await seeded(store)
+      await store.sessions.revoke(session.id, logout)
+      await store.sessions.revoke(other.id, logout)
+
+      const early = await store.expiry.removeSessions({ after: 0, at: session.accessExpiresAt - 1, limit: 100 })
+      const late = await store.expiry.removeSessions({ after: 0, at: session.accessExpiresAt, limit: 100 })
+
+      expect([early.sessions, late.sessions]).toEqual([0, 2])
+    })
+
+    test('expiry.removeSessions() removes at most so many of each, and goes on where it stopped', async () => {
+      const store = await openFresh()
+      const { ada } = await seeded(store)
+      const busy = await store.sessions.insert(sessionOf(ada.id))
+      for (let at = 0; at < 5; at += 1) await store.refreshTokens.insert(tokenOf(busy.id))
+      for (let at = 0; at < 3; at += 1) await store.sessions.insert(sessionOf(ada.id))
+      const steps: { sessions: number; refreshTokens: number; next: number | undefined }[] = []
+
+      for (let after: number | undefined = 0; after !== undefined; after = steps.at(-1)?.next) {
+        steps.push(await store.expiry.removeSessions({ after, at: now + 40 * day, limit: 2 }))
+      }
+
+      expect(steps.map(({ sessions, refreshTokens }) => [sessions, refreshTokens])).toEqual([
+        [2, 1],
+        [0, 2],
+        [0, 2],
+        [2, 1],
+        [2, 0],
+        [0, 0],
+      ])
+    })
+
+    test('expiry.removeSessions() of two who walk at once removes each row once', async () => {
+      const store = await openFresh()
+      const { ada } = await seeded(store)
+      for (let at = 0; at < 50; at += 1) {
+        await store.refreshTokens.insert(tokenOf((await store.sessions.insert(sessionOf(ada.id))).id))
+      }
+      const walk = () =>
+        store.transaction((inside) => inside.expiry.removeSessions({ after: 0, at: now + 40 * day, limit: 100 }))
+
+      const walks = await Promise.all([walk(), walk(), walk()])
+
+      expect(walks.reduce((sum, { sessions }) => sum + sessions, 0)).toBe(52)
+      expect(walks.reduce((sum, { refreshTokens }) => sum + refreshTokens, 0)).toBe(51)
+    })
+
+    test('expiry.removeRevocations() removes ends whose access tokens are dead, in pieces, and no other', async () => {
+      const store = await openFresh()
+      const { ada, session } = await seeded(store)
+      const lasting = await store.sessions.insert(sessionOf(ada.id, { accessExpiresAt: now + 2 * day }))
+      for (const { id } of [lasting, session]) await store.sessions.revoke(id, logout)
+      await store.sessions.revokeAllOf(ada.id, logout)
+
+      const first = await store.expiry.removeRevocations({ after: 0, at: now + day, limit: 2 })
+      const second = await store.expiry.removeRevocations({ after: Number(first.next), at: now + day, limit: 2 })
+
+      expect(first).toEqual({ revocations: 1, next: expect.any(Number) })
+      expect(second).toEqual({ revocations: 1, next: undefined })
+      expect(await published(store)).toEqual([lasting.id])
+    })
+
+    test('expiry.removeRevocations() never gives the number of a removed end again', async () => {
+      const store = await openFresh()
+      const { session, other } = await seeded(store)
+      await store.sessions.revoke(session.id, logout)
+      const [first] = await store.revocations.after(0, { now, limit: 1 })
+      await store.expiry.removeRevocations({ after: 0, at: now + day, limit: 10 })
+
+      await store.sessions.revoke(other.id, logout)
+
+      const [next] = await store.revocations.after(0, { now, limit: 1 })
+      expect(next?.sequence).toBeGreaterThan(Number(first?.sequence))
+    })
+
+    test('expiry.removeLists() removes lists whose sessions are all too old', async () => {
+      const store = await openFresh()
+      const { session } = await seeded(store)
+
+      const early = await store.expiry.removeLists(session.expiresAt - 1)
+      const live = await store.statusLists.live(now)
+      const late = await store.expiry.removeLists(session.expiresAt)
+
+      expect([early, live, late]).toEqual([{ statusLists: 0 }, [0], { statusLists: 1 }])
+      expect(await store.statusLists.live(now)).toEqual([])
+    })
   })
 }
 
@@ -1023,6 +1144,10 @@ function sessionOf(userId: UserId, facts: Partial<NewSession> = {}): NewSession 
     userAgent: 'test',
     ...facts,
   }
+}
+
+function tokenOf(sessionId: SessionId): RefreshToken {
+  return { digest: newId(), sessionId, createdAt: now, expiresAt: now + 30 * day }
 }
 
 function eventOf(userId: UserId | undefined, facts: Partial<Parameters<typeof auditEvent>[1]> = {}): AuditEvent {

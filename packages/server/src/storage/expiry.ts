@@ -1,0 +1,88 @@
+import type { Expression, ExpressionBuilder, Kysely, SqlBool } from 'kysely'
+import type { ExpiryStore } from '../domain/store.ts'
+import type { Schema } from './schema.ts'
+
+export function expiryStore(database: Kysely<Schema>): ExpiryStore {
+  return {
+    removeSessions: async ({ after, at, limit }) => {
+      const last = await database
+        .selectFrom('sessions')
+        .select('number')
+        .where('number', '>', after)
+        .orderBy('number')
+        .limit(1)
+        .offset(limit - 1)
+        .executeTakeFirst()
+      const upTo = last?.number ?? Number.MAX_SAFE_INTEGER
+
+      const tokens = await database
+        .deleteFrom('refresh_tokens')
+        .where('digest', 'in', (inside) =>
+          inside
+            .selectFrom('sessions')
+            .innerJoin('refresh_tokens as theirs', 'theirs.session_id', 'sessions.id')
+            .select('theirs.digest')
+            .where('sessions.number', '>', after)
+            .where('sessions.number', '<=', upTo)
+            .where((is) => isOver(is, at))
+            .limit(limit),
+        )
+        .executeTakeFirst()
+      const refreshTokens = Number(tokens.numDeletedRows)
+      if (refreshTokens === limit) return { refreshTokens, sessions: 0, next: after }
+
+      const sessions = await database
+        .deleteFrom('sessions')
+        .where('number', '>', after)
+        .where('number', '<=', upTo)
+        .where((is) => isOver(is, at))
+        .executeTakeFirst()
+      return { refreshTokens, sessions: Number(sessions.numDeletedRows), next: last?.number }
+    },
+
+    removeRevocations: async ({ after, at, limit }) => {
+      const last = await database
+        .selectFrom('revocations')
+        .select('sequence')
+        .where('sequence', '>', after)
+        .orderBy('sequence')
+        .limit(1)
+        .offset(limit - 1)
+        .executeTakeFirst()
+      const { numDeletedRows } = await database
+        .deleteFrom('revocations')
+        .where('sequence', '>', after)
+        .where('sequence', '<=', last?.sequence ?? Number.MAX_SAFE_INTEGER)
+        .where('access_expires_at', '<=', at)
+        .executeTakeFirst()
+      return { revocations: Number(numDeletedRows), next: last?.sequence }
+    },
+
+    removeLists: async (at) => {
+      const { numDeletedRows } = await database
+        .deleteFrom('status_lists')
+        .where('expires_at', '<=', at)
+        .executeTakeFirst()
+      return { statusLists: Number(numDeletedRows) }
+    },
+  }
+}
+
+/** Its access tokens are dead, and nothing can give new ones: it was ended, or its refresh tokens are dead too. */
+function isOver(is: ExpressionBuilder<Schema, 'sessions'>, at: number): Expression<SqlBool> {
+  return is.and([
+    is('sessions.access_expires_at', '<=', at),
+    is.or([
+      is('sessions.revoked_at', 'is not', null),
+      is.not(
+        is.exists(
+          is
+            .selectFrom('refresh_tokens as live')
+            .select('live.digest')
+            .whereRef('live.session_id', '=', 'sessions.id')
+            .where('live.expires_at', '>', at),
+        ),
+      ),
+    ]),
+  ])
+}
