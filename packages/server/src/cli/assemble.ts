@@ -9,6 +9,7 @@ import type { Rate } from '../config/rate.ts'
 import { type MasterKey, readOrMakeMasterKey } from '../crypto/master-key.ts'
 import { type Seal, sealUnder } from '../crypto/seal.ts'
 import { newId } from '../crypto/secrets.ts'
+import type { HashEvent } from '../domain/hash-order.ts'
 import type { Limit } from '../domain/limit.ts'
 import type { Log } from '../domain/log.ts'
 import { listOfUri, statusListUri } from '../domain/status-list.ts'
@@ -20,9 +21,9 @@ import { removeExpired } from '../flows/remove-expired.ts'
 import { takeTurns } from '../flows/take-turns.ts'
 import { tallyRefusals } from '../flows/tally-refusals.ts'
 import { expectedHashSeconds } from '../hashing/bcrypt.ts'
-import { scheduleHashes } from '../hashing/hash-scheduler.ts'
+import { type HashScheduler, scheduleHashes } from '../hashing/hash-scheduler.ts'
 import { startHashThreads } from '../hashing/hash-threads.ts'
-import { createPasswords } from '../hashing/passwords.ts'
+import { createPasswords, type Passwords } from '../hashing/passwords.ts'
 import { withPeppers } from '../hashing/pepper.ts'
 import { createApp } from '../http/app.ts'
 import { createMetrics } from '../http/metrics.ts'
@@ -46,11 +47,7 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
   const database = openDatabase(config.DATABASE_URL)
   const { store } = database
   const metrics = createMetrics({ removedRows: () => expiry.removedRows(), hashLoad: () => hashes.load(), log })
-  const hashes = scheduleHashes(startHashThreads(), {
-    maxWaitSeconds: config.HASH_MAX_WAIT,
-    firstGuessSeconds: expectedHashSeconds(config.BCRYPT_COST),
-    observe: metrics.observeHash,
-  })
+  const hashes = hashesOf(config, metrics.observeHash)
   const masterKey = masterKeyReader(config)
   const keys = keepKeys({
     store,
@@ -76,10 +73,7 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
   }
   const auth = createAuth({
     store,
-    passwords: withPeppers(createPasswords(hashes, config.BCRYPT_COST), {
-      current: config.PASSWORD_PEPPER,
-      previous: config.PASSWORD_PEPPER_PREVIOUS,
-    }),
+    passwords: passwordsOf(config, hashes),
     limits,
     refusals,
     policy: {
@@ -181,6 +175,23 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
 function askedFresh(revocations: RevocationFeed): Promise<void> | undefined {
   return revocations.assertFresh()?.catch((cause) => {
     throw new TokenError('REVOCATIONS_STALE', { cause })
+  })
+}
+
+/** Starts the threads that hash. Who would wait for one longer than the setting says is refused. */
+export function hashesOf(config: Config, observe: (event: HashEvent) => void): HashScheduler {
+  return scheduleHashes(startHashThreads(), {
+    maxWaitSeconds: config.HASH_MAX_WAIT,
+    firstGuessSeconds: expectedHashSeconds(config.BCRYPT_COST),
+    observe,
+  })
+}
+
+/** Hashes and compares as the settings say. */
+export function passwordsOf(config: Config, hashes: HashScheduler): Passwords {
+  return withPeppers(createPasswords(hashes, config.BCRYPT_COST), {
+    current: config.PASSWORD_PEPPER,
+    previous: config.PASSWORD_PEPPER_PREVIOUS,
   })
 }
 

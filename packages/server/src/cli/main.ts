@@ -5,13 +5,14 @@ import { ConfigError } from '../config/load-config.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { apis } from './apis.ts'
 import { backup } from './backup.ts'
+import { benchSeed } from './bench-seed.ts'
 import { check } from './check.ts'
 import { exitCodes, type Output, show, UsageError } from './command.ts'
 import { init, newSecret } from './init.ts'
 import { keys } from './keys.ts'
 import { migrateStatus, migrateUp } from './migrate.ts'
 import { serve } from './serve.ts'
-import { everyone, users } from './users.ts'
+import { users } from './users.ts'
 
 const help = `latchkey COMMAND [--json]
 
@@ -34,6 +35,7 @@ const help = `latchkey COMMAND [--json]
   apis revoke NAME          make its credential void, at once
   keys list                 list the published signing keys
   keys rotate               make a new one; it signs when every verifier has had time to fetch it
+  bench seed                fill an empty database for measurements: --users, --sessions, --events N
 
 Settings come from the environment and from .env: docs/configuration.md lists them.
 Ends with 0 when done, 1 when something failed, 2 for a wrong command line or
@@ -51,6 +53,7 @@ async function run(output: Output, [command, ...rest]: string[]): Promise<void> 
   if (command === 'users') return users(output, rest)
   if (command === 'apis') return apis(output, rest)
   if (command === 'keys') return keys(output, rest)
+  if (command === 'bench' && rest[0] === 'seed') return benchSeed(output, rest.slice(1))
   throw new UsageError(
     command === undefined ? 'a command is missing' : `there is no command "${command}" with these words`,
   )
@@ -114,6 +117,11 @@ function chainOf(error: unknown): string[] {
   return error.message.endsWith(causes[0] ?? '') ? [error.message, ...causes.slice(1)] : [error.message, ...causes]
 }
 
+/** Flags as they were typed, but for those of every command. */
+function wordsOf({ json: _, ...flags }: Record<string, string | boolean>): string[] {
+  return Object.entries(flags).map(([name, value]) => (value === true ? `--${name}` : `--${name}=${value}`))
+}
+
 async function main(): Promise<number> {
   const asJson = process.argv.includes('--json')
   try {
@@ -124,13 +132,17 @@ async function main(): Promise<number> {
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean' },
         all: { type: 'boolean' },
+        add: { type: 'boolean' },
+        users: { type: 'string' },
+        sessions: { type: 'string' },
+        events: { type: 'string' },
       },
     })
     const output: Output = { asJson, print: (text) => process.stdout.write(`${text}\n`) }
     if (values.version) show(output, { version: version() }, version())
     else if (values.help) process.stdout.write(help)
-    // A word like any other: commands that know it take it, all others refuse it.
-    else await run(output, values.all ? [...positionals, everyone] : positionals)
+    // Words like any other: commands that know them take them, all others refuse them.
+    else await run(output, [...positionals, ...wordsOf(values)])
     return exitCodes.ok
   } catch (error) {
     return explain(error, asJson)

@@ -7,7 +7,7 @@ import { readPassword } from './read-password.ts'
 
 const pageSize = 500
 /** In place of an email: who has an account. */
-export const everyone = '--all'
+const everyone = '--all'
 
 /** The work of `latchkey users`, on the same database as a server that may run beside it. */
 export async function users(output: Output, [action = '', target, ...rest]: string[]): Promise<void> {

@@ -7,6 +7,7 @@ import { type Migrations, migrationsOf } from './migrate.ts'
 import { refreshTokenStore } from './refresh-tokens.ts'
 import { revocationStore } from './revocations.ts'
 import type { Schema } from './schema.ts'
+import { type SeedPlan, type SeedProgress, seed } from './seed.ts'
 import { sessionStore } from './sessions.ts'
 import { signingKeyStore } from './signing-keys.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
@@ -19,6 +20,8 @@ export type Database = {
   store: Store
   migrations: Migrations
   upkeep: Upkeep
+  /** Fills the database for measurements. @throws {Error} where there are accounts already and it is no addition */
+  seed(plan: SeedPlan, onProgress: (progress: SeedProgress) => void): Promise<void>
   /** @throws {Error} where the database does not answer, or misses a migration of this program */
   assertReady(): Promise<void>
   close(): Promise<void>
@@ -35,6 +38,7 @@ export function openDatabase(url: string): Database {
     store: storeOn(database),
     migrations,
     upkeep: sqliteUpkeep(database),
+    seed: (plan, onProgress) => seed(database, plan, onProgress),
     assertReady: async () => {
       const missing = (await migrations.status()).filter(({ appliedAt }) => !appliedAt)
       if (missing.length > 0) {
