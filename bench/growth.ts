@@ -3,7 +3,7 @@
  * users, whose requests to the two databases take turns; a login is told without the hash. Ends with 1 where the many
  * cost more than 1.5 times as much.
  *
- *   npm run bench:growth               seeds both databases: 1,000 users, and 1,000,000 (some 12 GB, half an hour)
+ *   npm run bench:growth               seeds both databases: 1,000 users, and 1,000,000 (some 10 GB, a quarter of an hour)
  *   npm run bench:growth -- LARGE.db   against one that `latchkey bench seed` made, under the same settings as here
  */
 import { spawnSync } from 'node:child_process'
