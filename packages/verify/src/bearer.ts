@@ -8,11 +8,11 @@ export interface Credentials {
   readonly url: string
 }
 
+/** What nearly every request sends: the scheme, exactly one space and one token68 (RFC 6750 2.1). */
+const credentials = /^bearer ([A-Za-z0-9\-._~+/]+=*)$/i
+
 /** A scheme, then whatever follows it (RFC 9110 11.4). */
 const schemeAndRest = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+)(.*)$/s
-
-/** Exactly one space and one token68 (RFC 6750 2.1). */
-const oneToken = /^ ([A-Za-z0-9\-._~+/]+=*)$/
 
 /**
  * Takes the access token out of the Authorization header (RFC 6750 2.1), the only place where one is looked for.
@@ -25,13 +25,18 @@ const oneToken = /^ ([A-Za-z0-9\-._~+/]+=*)$/
  */
 export function readBearer({ authorization, url }: Credentials): string {
   if (authorization.length > 1) throw new TokenError('VALIDATION_ERROR')
-  const [, scheme, rest = ''] = schemeAndRest.exec(authorization[0] ?? '') ?? []
-  if (scheme?.toLowerCase() !== 'bearer' || rest.trim() === '') throw new TokenError('AUTH_MISSING')
-
+  const value = authorization[0] ?? ''
+  const token = credentials.exec(value)?.[1]
+  if (token === undefined && !isBearer(value)) throw new TokenError('AUTH_MISSING')
   if (queryHasToken(url)) throw new TokenError('VALIDATION_ERROR')
-  const token = oneToken.exec(rest)?.[1]
   if (token === undefined) throw new TokenError('AUTH_INVALID')
   return token
+}
+
+/** Whether these are Bearer credentials, be their form right or wrong. */
+function isBearer(value: string): boolean {
+  const [, scheme, rest = ''] = schemeAndRest.exec(value) ?? []
+  return scheme?.toLowerCase() === 'bearer' && rest.trim() !== ''
 }
 
 /**
@@ -40,7 +45,13 @@ export function readBearer({ authorization, url }: Credentials): string {
  * @param rawHeaders names and values in turn, as in `IncomingMessage.rawHeaders`
  */
 export function authorizationOf(rawHeaders: readonly string[]): string[] {
-  return rawHeaders.filter((_, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === 'authorization')
+  const values: string[] = []
+  for (let at = 1; at < rawHeaders.length; at += 2) {
+    const [name, value] = [rawHeaders[at - 1], rawHeaders[at]]
+    if (name?.length !== 'authorization'.length || name.toLowerCase() !== 'authorization') continue
+    if (value !== undefined) values.push(value)
+  }
+  return values
 }
 
 /**

@@ -21,7 +21,7 @@ declare global {
  */
 export function authenticate(verifier: Verifier): RequestHandler {
   return (request, response, next) => {
-    admit(verifier, describe(request, response)).then((verdict) => follow(request, response, next, verdict), next)
+    follow(request, response, next, admit(verifier, describe(request, response)))
   }
 }
 
@@ -34,8 +34,7 @@ export function authenticate(verifier: Verifier): RequestHandler {
 export function authenticateOwner(verifier: Verifier, { parameter = 'user_id' } = {}): RequestHandler {
   return (request, response, next) => {
     const found = request.params[parameter]
-    const judged = admitOwner(verifier, describe(request, response), found)
-    judged.then((verdict) => follow(request, response, next, verdict), next)
+    follow(request, response, next, admitOwner(verifier, describe(request, response), found))
   }
 }
 
@@ -48,7 +47,12 @@ export function health(verifier: Verifier): RequestHandler {
   }
 }
 
-function follow(request: Request, response: Response, next: NextFunction, { claims, problem }: Verdict): void {
+function follow(request: Request, response: Response, next: NextFunction, verdict: Verdict | Promise<Verdict>): void {
+  if (verdict instanceof Promise) {
+    verdict.then((awaited) => follow(request, response, next, awaited), next)
+    return
+  }
+  const { claims, problem } = verdict
   if (problem) {
     response.status(problem.status).set(problem.headers).send(JSON.stringify(problem.body))
     return
@@ -58,10 +62,9 @@ function follow(request: Request, response: Response, next: NextFunction, { clai
 }
 
 function describe(request: Request, response: Response): GuardedRequest {
-  const requestId = response.getHeader('x-request-id')
   return {
     authorization: authorizationOf(request.rawHeaders),
     url: request.originalUrl,
-    requestId: typeof requestId === 'string' ? requestId : undefined,
+    findRequestId: () => response.getHeader('x-request-id'),
   }
 }

@@ -55,7 +55,7 @@ export function health(verifier: Verifier): RouteHandlerMethod {
 }
 
 function guard(
-  judge: (request: FastifyRequest, reply: FastifyReply) => Promise<Verdict>,
+  judge: (request: FastifyRequest, reply: FastifyReply) => Verdict | Promise<Verdict>,
   onRoute: (route: RouteOptions) => void = () => {},
 ): FastifyPluginCallback {
   const plugin = (app: FastifyInstance, _options: unknown, done: () => void) => {
@@ -82,10 +82,9 @@ function assertHasParameter({ method, url }: RouteOptions, parameter: string): v
 }
 
 function describe(request: FastifyRequest, reply: FastifyReply): GuardedRequest {
-  const requestId = reply.getHeader('x-request-id')
   return {
     authorization: authorizationOf(request.raw.rawHeaders),
     url: request.originalUrl,
-    requestId: typeof requestId === 'string' ? requestId : undefined,
+    findRequestId: () => reply.getHeader('x-request-id'),
   }
 }

@@ -32,8 +32,18 @@ export function authenticateOwner(
 
 /** A request as the runtime made it: its URL is normalised, and its headers of one name are joined. */
 export function describeFetch({ url, headers }: Pick<Request, 'url' | 'headers'>): GuardedRequest {
-  const { pathname, search } = new URL(url)
-  return { authorization: splitJoined(headers.get('authorization')), url: pathname + search }
+  return {
+    authorization: splitJoined(headers.get('authorization')),
+    url: targetOf(url),
+    findRequestId: () => undefined,
+  }
+}
+
+/** Path and query of a URL as a `Request` holds it, which is normalised. */
+function targetOf(url: string): string {
+  const start = url.indexOf('/', url.indexOf('://') + 3)
+  const end = url.indexOf('#')
+  return url.slice(start, end < 0 ? undefined : end)
 }
 
 /** Fetch joins headers of one name with a comma, which no Bearer token contains. */

@@ -8,8 +8,8 @@ import type { Verifier } from './verifier.ts'
 
 /** A request as every adapter describes it. */
 export interface GuardedRequest extends Credentials {
-  /** The id that the answer already bears, if it is a UUID; another is made where there is none. */
-  readonly requestId?: string | undefined
+  /** Finds the id that the answer already bears, if it is a UUID; another is made where there is none. Asked for refusals. */
+  readonly findRequestId: () => unknown
 }
 
 export type Verdict =
@@ -19,18 +19,32 @@ export type Verdict =
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 /**
- * Judges a request by its token alone. A refusal becomes the answer to send; a fault is thrown.
+ * Judges a request by its token alone: at once, unless something must be waited for. A refusal becomes the answer to
+ * send; a fault is thrown.
  *
  * Does NOT ask whose data the request is about: that is `admitOwner`.
  */
-export async function admit(verifier: Verifier, request: GuardedRequest): Promise<Verdict> {
+export function admit(verifier: Verifier, request: GuardedRequest): Verdict | Promise<Verdict> {
   try {
     const token = readBearer(request)
-    return { claims: verifier.verifyNow(token) ?? (await verifier.verify(token)) }
+    const claims = verifier.verifyNow(token)
+    return claims === undefined ? admitWaiting(verifier, request, token) : { claims }
   } catch (error) {
-    if (!(error instanceof TokenError)) throw error
-    return { problem: tokenProblem(error, contextOf(request)) }
+    return refuse(error, request)
   }
+}
+
+async function admitWaiting(verifier: Verifier, request: GuardedRequest, token: string): Promise<Verdict> {
+  try {
+    return { claims: await verifier.verify(token) }
+  } catch (error) {
+    return refuse(error, request)
+  }
+}
+
+function refuse(error: unknown, request: GuardedRequest): Verdict {
+  if (!(error instanceof TokenError)) throw error
+  return { problem: tokenProblem(error, contextOf(request)) }
 }
 
 /**
@@ -39,14 +53,24 @@ export async function admit(verifier: Verifier, request: GuardedRequest): Promis
  * @param parameter what the router found for the user id; anything but text means that the route has no such
  *   parameter, and nobody is admitted: 500
  */
-export async function admitOwner(verifier: Verifier, request: GuardedRequest, parameter: unknown): Promise<Verdict> {
+export function admitOwner(
+  verifier: Verifier,
+  request: GuardedRequest,
+  parameter: unknown,
+): Verdict | Promise<Verdict> {
   if (typeof parameter !== 'string') return { problem: internalProblem(contextOf(request)) }
 
-  const verdict = await admit(verifier, request)
+  const verdict = admit(verifier, request)
+  if (verdict instanceof Promise) return verdict.then((awaited) => narrowToOwner(awaited, request, parameter))
+  return narrowToOwner(verdict, request, parameter)
+}
+
+function narrowToOwner(verdict: Verdict, request: GuardedRequest, parameter: string): Verdict {
   if (verdict.problem || isOwner({ url: request.url, parameter }, verdict.claims.user_id)) return verdict
   return { problem: tokenProblem(new TokenError('AUTH_FORBIDDEN'), contextOf(request)) }
 }
 
-function contextOf({ requestId }: GuardedRequest): { requestId: string; now: number } {
-  return { requestId: requestId !== undefined && uuid.test(requestId) ? requestId : randomUUID(), now: Date.now() }
+function contextOf({ findRequestId }: GuardedRequest): { requestId: string; now: number } {
+  const found = findRequestId()
+  return { requestId: typeof found === 'string' && uuid.test(found) ? found : randomUUID(), now: Date.now() }
 }

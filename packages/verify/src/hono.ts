@@ -20,7 +20,7 @@ type Env = { Variables: LatchkeyVariables }
  * Does NOT compare the path with the token: for `/{user_id}/...` use `authenticateOwner`.
  */
 export function authenticate(verifier: Verifier): MiddlewareHandler<Env> {
-  return async (context, next) => follow(context, next, await admit(verifier, describe(context)))
+  return (context, next) => follow(context, next, admit(verifier, describe(context)))
 }
 
 /**
@@ -30,26 +30,33 @@ export function authenticate(verifier: Verifier): MiddlewareHandler<Env> {
  * only the parameters of its own path. Where it is missing every request is answered with 500 and goes no further.
  */
 export function authenticateOwner(verifier: Verifier, { parameter = 'user_id' } = {}): MiddlewareHandler<Env> {
-  return async (context, next) => {
+  return (context, next) => {
     const found = context.req.param(parameter)
-    return follow(context, next, await admitOwner(verifier, describe(context), found))
+    return follow(context, next, admitOwner(verifier, describe(context), found))
   }
 }
 
-async function follow(context: Context<Env>, next: () => Promise<void>, { claims, problem }: Verdict) {
-  if (problem) return context.body(JSON.stringify(problem.body), problem.status, problem.headers)
+/** Not an async function: what stands between a known token and its handler would be most of the check's cost. */
+function follow(
+  context: Context<Env>,
+  next: () => Promise<void>,
+  verdict: Verdict | Promise<Verdict>,
+): ReturnType<MiddlewareHandler<Env>> {
+  if (verdict instanceof Promise) return verdict.then((awaited) => follow(context, next, awaited))
+  const { claims, problem } = verdict
+  if (problem) return Promise.resolve(context.body(JSON.stringify(problem.body), problem.status, problem.headers))
   context.set('claims', claims)
-  await next()
-  return undefined
+  return next()
 }
 
 /** On Node the request as it came; elsewhere what the runtime made of it. */
 function describe(context: Context<Env>): GuardedRequest {
-  const requestId = context.res.headers.get('x-request-id') ?? undefined
+  // To ask makes Hono prepare an answer, which costs more than all the rest of the check.
+  const findRequestId = () => context.res.headers.get('x-request-id')
   const incoming = incomingOf(context.env)
-  if (incoming) return { authorization: authorizationOf(incoming.rawHeaders), url: incoming.url, requestId }
+  if (incoming) return { authorization: authorizationOf(incoming.rawHeaders), url: incoming.url, findRequestId }
 
-  return { ...describeFetch(context.req.raw), requestId }
+  return { ...describeFetch(context.req.raw), findRequestId }
 }
 
 /** The Node request that @hono/node-server hands on. */

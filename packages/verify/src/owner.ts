@@ -18,8 +18,12 @@ export function isOwner({ url, parameter }: OwnedPath, userId: string): boolean 
   return parameter === userId && standsPlainly(url, userId)
 }
 
+/** Segments that nobody reads in two ways, none empty but the last, and none of dots. */
+const plainPath = /^(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._~:@+,=-]+)+\/?$/
+
 function standsPlainly(url: string, userId: string): boolean {
   const [path = ''] = url.split('?', 1)
+  if (plainPath.test(path)) return path.split('/').includes(userId)
   const [root, ...segments] = path.split('/')
   const at = segments.indexOf(userId)
   const isUnmistakable = segments.slice(0, at).every(isPlain) && !hasDotSegment(path)

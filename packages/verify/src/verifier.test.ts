@@ -305,15 +305,14 @@ test('verifyNow() refuses a token that it remembers once its session is revoked'
   expect(() => verifier.verifyNow(token)).toThrow(expect.objectContaining({ code: 'AUTH_REVOKED' }))
 })
 
-test('verifyNow() reads the clock of the system once in each turn of the event loop', async () => {
+test('verifyNow() reads the clock of the system once for a burst of tokens in one turn of the event loop', async () => {
   vi.resetModules()
   const clock = vi.spyOn(Date, 'now').mockReturnValue(startOfTime * 1_000)
   endings.push(() => clock.mockRestore())
   const { createVerifier: create } = await import('./verifier.ts')
   const verifier = create({ issuer, keys: { keys: [key.jwk] }, revocations: 'off' })
   const token = tokenOf(key, { claims: claimsOf({ exp: startOfTime + 60 }) })
-  verifier.verifyNow(token)
-  verifier.verifyNow(token)
+  for (let count = 0; count < 40; count += 1) verifier.verifyNow(token)
 
   clock.mockReturnValue((startOfTime + 60) * 1_000)
   const inTheSameTurn = verifier.verifyNow(token)
@@ -323,15 +322,29 @@ test('verifyNow() reads the clock of the system once in each turn of the event l
   expect(() => verifier.verifyNow(token)).toThrow(expect.objectContaining({ code: 'AUTH_EXPIRED' }))
 })
 
-test('verifyNow() reads the clock again for the 257th token of a turn', async () => {
+test('verifyNow() reads the clock of the system for every token where there is no burst', async () => {
   vi.resetModules()
   const clock = vi.spyOn(Date, 'now').mockReturnValue(startOfTime * 1_000)
   endings.push(() => clock.mockRestore())
   const { createVerifier: create } = await import('./verifier.ts')
   const verifier = create({ issuer, keys: { keys: [key.jwk] }, revocations: 'off' })
   const token = tokenOf(key, { claims: claimsOf({ exp: startOfTime + 60 }) })
-  verifier.verifyNow(token)
-  verifier.verifyNow(token)
+  for (let count = 0; count < 1 + 31; count += 1) verifier.verifyNow(token)
+
+  clock.mockReturnValue((startOfTime + 60) * 1_000)
+
+  expect(() => verifier.verifyNow(token)).toThrow(expect.objectContaining({ code: 'AUTH_EXPIRED' }))
+})
+
+test('verifyNow() reads the clock again within a burst for every 257th token', async () => {
+  vi.resetModules()
+  const clock = vi.spyOn(Date, 'now').mockReturnValue(startOfTime * 1_000)
+  endings.push(() => clock.mockRestore())
+  const { createVerifier: create } = await import('./verifier.ts')
+  const verifier = create({ issuer, keys: { keys: [key.jwk] }, revocations: 'off' })
+  const token = tokenOf(key, { claims: claimsOf({ exp: startOfTime + 60 }) })
+  // One is not known yet, and the 32nd of the others shows the burst.
+  for (let count = 0; count < 1 + 32; count += 1) verifier.verifyNow(token)
 
   clock.mockReturnValue((startOfTime + 60) * 1_000)
   for (let count = 0; count < 255; count += 1) verifier.verifyNow(token)
