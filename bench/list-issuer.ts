@@ -1,17 +1,20 @@
 /**
- * An issuer in a process of its own, for `verify.ts`: a key, as many status lists as told, a stream without news.
+ * An issuer in a process of its own, for verifiers: a key, as many status lists as told, a stream without news.
  *
- *   node bench/list-issuer.ts LISTS SHARE    says where it listens, and its keys, in one line of JSON
+ *   node bench/list-issuer.ts ALGORITHM LISTS SHARE    says where it listens, and its keys, in one line of JSON
  */
 import { createServer } from 'node:http'
 import { sealUnder } from '../packages/server/src/crypto/seal.ts'
 import { newSigningKey, openSigningKey } from '../packages/server/src/crypto/signing-keys.ts'
 import { signStatusList } from '../packages/server/src/crypto/status-list-tokens.ts'
+import { signingAlgorithms } from '../packages/server/src/domain/signing-key.ts'
 import { sessionsPerList, statusListUri } from '../packages/server/src/domain/status-list.ts'
 
-const [lists = 1, revokedShare = 0] = process.argv.slice(2).map(Number)
+const [algorithmName, ...numbers] = process.argv.slice(2)
+const algorithm = signingAlgorithms.find((name) => name === algorithmName) ?? 'ES256'
+const [lists = 1, revokedShare = 0] = numbers.map(Number)
 const seal = sealUnder(new Uint8Array(32), 'signing keys')
-const stored = newSigningKey('ES256', { seal, now: 0, activatesAt: 0, tokenSeconds: 60 })
+const stored = newSigningKey(algorithm, { seal, now: 0, activatesAt: 0, tokenSeconds: 60 })
 const key = openSigningKey(stored, seal)
 const tokens: string[] = []
 

@@ -1,0 +1,19 @@
+import { type Context, Hono } from 'hono'
+import { authenticate, authenticateOwner, type LatchkeyVariables } from '../packages/verify/src/hono.ts'
+import type { Verifier } from '../packages/verify/src/index.ts'
+
+type Env = { Variables: LatchkeyVariables }
+
+/** One route, `/api/:user_id/tasks`, with and without checks. Its handler is asynchronous, as one that asks a database is. */
+export function honoApps(verifier: Verifier) {
+  const answer = async (context: Context<Env>) => context.json({ tasks: [] })
+  const app = () => new Hono<Env>()
+  return {
+    unchecked: app().get('/api/:user_id/tasks', answer),
+    middleware: app()
+      .use('/api/*', async (_, next) => next())
+      .get('/api/:user_id/tasks', answer),
+    authenticate: app().use('/api/*', authenticate(verifier)).get('/api/:user_id/tasks', answer),
+    authenticateOwner: app().use('/api/:user_id/*', authenticateOwner(verifier)).get('/api/:user_id/tasks', answer),
+  }
+}

@@ -1,0 +1,66 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+export interface Server extends AsyncDisposable {
+  readonly url: string
+  readonly port: number
+  residentBytes(): number
+  /** Answers with the body of an answer that is 2xx. */
+  post(path: string, body: object, token?: string): Promise<Record<string, string>>
+}
+
+const program = join(import.meta.dirname, '../packages/server/src/cli/main.ts')
+
+/** `latchkey serve` in a process of its own on a new SQLite database, with cheap hashes and without limits for logins. */
+export async function startServer(): Promise<Server> {
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-bench-'))
+  const limits = { RATE_LIMIT_LOGIN: 'off', RATE_LIMIT_SIGNUP: 'off', RATE_LIMIT_ACCOUNT: 'off' }
+  const settings = { NODE_ENV: 'test', BCRYPT_COST: '4', PORT: '0', DATABASE_URL: `sqlite:${folder}/latchkey.db` }
+  const child = spawn(process.execPath, ['--conditions=latchkey-source', program, 'serve'], {
+    cwd: folder,
+    env: { PATH: process.env['PATH'], ...settings, ...limits },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  let said = ''
+  for await (const text of child.stderr.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
+    said += text
+    if (said.includes('Issuer')) break
+  }
+  child.stderr.resume()
+  const port = /listens on http:\/\/[^:]+:([0-9]+)/.exec(said)?.[1]
+  if (!port) throw new Error(`Cannot start the server:\n${said}`)
+
+  const url = `http://localhost:${port}`
+  return {
+    url,
+    port: Number(port),
+    residentBytes: () => residentBytesOf(child.pid),
+    async post(path, body, token) {
+      const headers = { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) }
+      const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify(body),
+      })
+      const text = await answer.text()
+      if (!answer.ok) throw new Error(`Cannot measure: ${path} answered ${answer.status} ${text}`)
+      return text === '' ? {} : JSON.parse(text)
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill()
+      await once(child, 'exit')
+      rmSync(folder, { recursive: true })
+    },
+  }
+}
+
+/** As Linux counts it. */
+function residentBytesOf(pid: number | undefined): number {
+  const kibibytes = /VmRSS:\s+([0-9]+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+  return Number(kibibytes) * 1024
+}
+
+export const person = { email: 'ada@example.com', password: 'Correct-Horse-7-Battery' }
