@@ -10,9 +10,8 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { assemble, passwordsOf } from '../packages/server/src/cli/assemble.ts'
+import { assemble, hashesOf, passwordsOf } from '../packages/server/src/cli/assemble.ts'
 import { loadConfig } from '../packages/server/src/config/load-config.ts'
-import { startHashWorkers } from '../packages/server/src/crypto/hash-workers.ts'
 import { newId } from '../packages/server/src/crypto/secrets.ts'
 import type { SessionId } from '../packages/server/src/domain/session.ts'
 import { openDatabase } from '../packages/server/src/storage/open-store.ts'
@@ -100,12 +99,14 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 
 /** What a login spends on the hash, with the way to the worker and back. */
 async function hashTime(): Promise<number> {
-  const workers = startHashWorkers()
-  const passwords = passwordsOf(loadConfig(settings), workers)
-  const hash = await passwords.hash(password)
+  const config = loadConfig(settings)
+  const hashes = hashesOf(config, () => {})
+  const passwords = passwordsOf(config, hashes)
+  const order = { purpose: 'login', network: 'bench' } as const
+  const hash = await passwords.hash(password, order)
   const times: number[] = []
-  for (let at = 0; at < rounds; at += 1) times.push(await timed(() => passwords.matches(password, hash)))
-  await workers.close()
+  for (let at = 0; at < rounds; at += 1) times.push(await timed(() => passwords.matches(password, hash, order)))
+  await hashes.close()
   return median(times)
 }
 
