@@ -109,3 +109,13 @@ test('docs/configuration.md says that the sessions of one account are not bounde
   expect(section).toContain('The number of sessions of one account is not bounded, and no setting bounds it')
   expect(section).toContain('each login opens one more and ends none')
 })
+
+test('docs/configuration.md explains every metric of password hashes, and no other', async () => {
+  const { request } = await testHouse()
+  const documented = tableRows(sectionOf(page, 'When more log in than can be hashed')).map(([name]) => name)
+
+  const { text } = await request('/metrics')
+
+  const served = [...text.matchAll(/^# TYPE (latchkey_password_hash\S+) /gm)].map(([, name]) => name)
+  expect(documented.toSorted()).toEqual(served.toSorted())
+})
