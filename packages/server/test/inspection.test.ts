@@ -170,8 +170,8 @@ test('keys are derived of random secrets alone, by HKDF: no key comes from what 
   expect(filesWith(/\bhkdf(Sync)?\b/)).toEqual(['server/crypto/seal.ts'])
   expect(filesWith(/\bsealUnder\(/).toSorted()).toEqual([
     'server/cli/assemble.ts',
-    'server/crypto/pepper.ts',
     'server/crypto/seal.ts',
     'server/flows/refresh-session.ts',
+    'server/hashing/pepper.ts',
   ])
 })
