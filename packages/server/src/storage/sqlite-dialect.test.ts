@@ -19,6 +19,7 @@ test.each([
   ['foreign_keys', 1],
   ['trusted_schema', 0],
   ['busy_timeout', 0],
+  ['cache_size', -65_536],
   ['journal_size_limit', 67_108_864],
 ])('sqliteDialect() opens a file with %s = %s', async (pragma, expected) => {
   const database = testKysely(temporaryFile())

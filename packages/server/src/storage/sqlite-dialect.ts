@@ -19,6 +19,8 @@ import { Refusal } from '../domain/refusal.ts'
 const busyPatienceMilliseconds = 5000
 /** How often it asks meanwhile. SQLite's own waiting would hold up the event loop, and every token check with it. */
 const busyPauseMilliseconds = 10
+/** Holds the inner pages of every index up to tens of millions of rows: a look-up then reads one page or two. */
+const pageCacheKibibytes = 64 * 1024
 /** What a long reader, such as a backup, made of the write-ahead log is cut back to this when it is done. */
 const maxIdleJournalBytes = 64 * 1024 * 1024
 /** Prepared statements kept for use again; the product has some forty. */
@@ -52,6 +54,7 @@ function open(path: string): DatabaseSync {
     database.exec('pragma journal_mode = wal')
     database.exec('pragma synchronous = full')
     database.exec('pragma trusted_schema = off')
+    database.exec(`pragma cache_size = -${pageCacheKibibytes}`)
     database.exec(`pragma journal_size_limit = ${maxIdleJournalBytes}`)
     return database
   } catch (error) {
