@@ -1,6 +1,6 @@
 import type { Server } from 'node:http'
 import { createAdaptorServer } from '@hono/node-server'
-import { Hono } from 'hono'
+import { Hono, type MiddlewareHandler } from 'hono'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { authenticate, authenticateOwner, type LatchkeyVariables } from './hono.ts'
 import { adasToken, bearer, bobsToken, refusedHeaders, verifier } from './testing/guarded.ts'
@@ -84,6 +84,26 @@ test('authenticate() lets any user pass on a path of nobody', async () => {
 
   expect(answer).toMatchObject({ status: 200, body: { user: bob } })
 })
+
+test.each(['/forgets', '/throws', '/missing'])(
+  'authenticate() leaves what Hono makes of %s as it is behind any middleware',
+  async (path) => {
+    const plain: MiddlewareHandler = async (_, next) => {
+      await next()
+    }
+    const answerBehind = async (guard: MiddlewareHandler) => {
+      const app = new Hono()
+      app.onError(({ message }, context) => context.text(message, 500))
+      app.use(guard)
+      app.get('/forgets', (() => undefined) as never)
+      app.get('/throws', () => Promise.reject(new Error('mine')))
+      const answer = await app.request(path, { headers: { authorization: `Bearer ${adasToken}` } })
+      return { status: answer.status, text: await answer.text() }
+    }
+
+    expect(await answerBehind(authenticate(verifier))).toEqual(await answerBehind(plain))
+  },
+)
 
 test('authenticate() refuses a request without a token', async () => {
   const answer = await sendRaw(server.port, '/me')

@@ -46,8 +46,12 @@ function follow(
   const { claims, problem } = verdict
   if (problem) return Promise.resolve(context.body(JSON.stringify(problem.body), problem.status, problem.headers))
   context.set('claims', claims)
-  return next()
+  // Hono takes what a middleware gives for its answer, and `next` gives the context: a handler that forgot to answer
+  // would pass for one that did.
+  return next().then(nothing)
 }
+
+function nothing(): void {}
 
 /** On Node the request as it came; elsewhere what the runtime made of it. */
 function describe(context: Context<Env>): GuardedRequest {
