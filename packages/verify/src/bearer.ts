@@ -33,6 +33,39 @@ export function readBearer({ authorization, url }: Credentials): string {
   return token
 }
 
+/**
+ * What nearly every request sends, read without a look at each character: whatever follows the scheme and one space.
+ *
+ * Only for text that is compared with tokens that are known, or refused as AUTH_INVALID when it is none. `undefined`
+ * says nothing of the request: ask `readBearer`.
+ */
+export function glimpseBearer({ authorization, url }: Credentials): string | undefined {
+  const value = authorization[0]
+  if (value === undefined || authorization.length > 1 || !beginsAsBearer(value)) return undefined
+  return queryHasToken(url) ? undefined : value.slice(schemeLength)
+}
+
+const schemeLength = 'Bearer '.length
+
+/** By its characters, for to cut the scheme out and change its case costs more than all the rest. */
+function beginsAsBearer(value: string): boolean {
+  return (
+    (value.charCodeAt(0) | 0x20) === 0x62 &&
+    (value.charCodeAt(1) | 0x20) === 0x65 &&
+    (value.charCodeAt(2) | 0x20) === 0x61 &&
+    (value.charCodeAt(3) | 0x20) === 0x72 &&
+    (value.charCodeAt(4) | 0x20) === 0x65 &&
+    (value.charCodeAt(5) | 0x20) === 0x72 &&
+    value.charCodeAt(6) === 0x20 &&
+    isVisible(value.charCodeAt(schemeLength))
+  )
+}
+
+/** Blanks alone are no credentials. */
+function isVisible(code: number): boolean {
+  return code > 0x20 && code < 0x7f
+}
+
 /** Whether these are Bearer credentials, be their form right or wrong. */
 function isBearer(value: string): boolean {
   const [, scheme, rest = ''] = schemeAndRest.exec(value) ?? []

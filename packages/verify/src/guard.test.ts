@@ -1,63 +1,78 @@
-import type { Server } from 'node:http'
-import { setTimeout } from 'node:timers/promises'
-import { createAdaptorServer } from '@hono/node-server'
-import express from 'express'
-import fastify from 'fastify'
-import { Hono } from 'hono'
-import { expect, onTestFinished, test } from 'vitest'
-import { authenticateOwner as onExpress } from './express.ts'
-import { authenticateOwner as onFastify } from './fastify.ts'
-import { authenticateOwner as onFetch } from './fetch.ts'
-import { authenticateOwner as onHono } from './hono.ts'
-import { bearer } from './testing/guarded.ts'
-import { sendRaw, serve, serving } from './testing/server.ts'
-import { ada, bob, es256Key, issuer, startOfTime, tokenOf } from './testing/tokens.ts'
-import { createVerifier, type Verifier } from './verifier.ts'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { glimpseBearer, readBearer } from './bearer.ts'
+import { admit } from './guard.ts'
+import { adasToken, verifier } from './testing/guarded.ts'
+import { TokenError } from './token-error.ts'
 
-const key = es256Key()
-const path = '/api/:user_id/tasks'
+const schemes = [
+  'Bearer',
+  'bearer',
+  'BEARER',
+  'bEaReR',
+  'Basic',
+  'Bearerx',
+  'Beare',
+  'ıearer',
+  '"Bearer"',
+  '',
+  ' Bearer',
+]
+const gaps = [' ', '', '  ', '\t', ',', '\n', '\u00a0', '  \t ', ' \u00a0', ' \u2028', ' =']
+const rests = [
+  adasToken,
+  `${adasToken}=`,
+  `${adasToken} `,
+  ` ${adasToken}`,
+  `${adasToken},x`,
+  'a b',
+  'abc',
+  '=',
+  '',
+  'é',
+]
+const values = fc.oneof(
+  fc
+    .tuple(fc.constantFrom(...schemes), fc.constantFrom(...gaps), fc.constantFrom(...rests))
+    .map((parts) => parts.join('')),
+  { weight: 2, arbitrary: fc.constant(`Bearer ${adasToken}`) },
+  fc.string(),
+  fc.string({ unit: 'binary' }).map((text) => `Bearer ${text}`),
+)
+const urls = fc.constantFrom('/x', '/x?', '/x?a=1', '/x?access_token=a', '/x?access%5Ftoken', '/?a=?access_token=1')
+const requests = fc.record({ authorization: fc.array(values, { maxLength: 2 }), url: urls })
 
-/** A verifier that must wait for its keys whenever it meets its first token. */
-function waitingVerifier(): Verifier {
-  const keys = async () => {
-    await setTimeout(20)
-    return { keys: [key.jwk] }
-  }
-  return createVerifier({ issuer, keys, revocations: 'off', now: () => startOfTime * 1_000 })
-}
+test('admit() gives the verdict that the whole header and the verifier give, be the header as it may', async () => {
+  const tally = { admitted: 0, refused: 0 }
 
-const doors = {
-  Express: async (verifier: Verifier) =>
-    serve(express().get(path, onExpress(verifier), (_, answer) => void answer.send())),
-  Hono: async (verifier: Verifier) =>
-    serving(createAdaptorServer(new Hono().get(path, onHono(verifier), (c) => c.body(null))) as Server),
-  Fastify: async (verifier: Verifier) => {
-    const app = fastify()
-    app.register(async (owned) => {
-      await owned.register(onFastify(verifier))
-      owned.get(path, async () => '')
-    })
-    await app.ready()
-    return serving(app.server)
-  },
-  fetch: async (verifier: Verifier) => {
-    const judge = onFetch(verifier)
-    const answer = async (request: Request) => {
-      const { refusal } = await judge(request, new URL(request.url).pathname.split('/')[2])
-      return refusal ?? new Response()
-    }
-    return serving(createAdaptorServer({ fetch: answer }) as Server)
-  },
-}
+  await fc.assert(
+    fc.asyncProperty(requests, async (request) => {
+      const { claims, problem } = await admit(verifier, { ...request, findRequestId: () => undefined })
 
-test.each(Object.entries(doors))('%s judges alike when the keys are still on their way', async (_, open) => {
-  const statusOf = async (user: string, token: string) => {
-    const server = await open(waitingVerifier())
-    onTestFinished(() => server.close())
-    return (await sendRaw(server.port, `/api/${user}/tasks`, [bearer(token)])).status
-  }
-
-  expect(await statusOf(ada, tokenOf(key))).toBeLessThan(300)
-  expect(await statusOf(bob, tokenOf(key))).toBe(403)
-  expect(await statusOf(ada, tokenOf(es256Key()))).toBe(401)
+      const expected = await judge(() => verifier.verify(readBearer(request)))
+      expect(claims ?? problem?.body.error.code).toEqual(expected)
+      tally[claims ? 'admitted' : 'refused'] += 1
+    }),
+    { numRuns: 3_000 },
+  )
+  expect(Math.min(tally.admitted, tally.refused)).toBeGreaterThan(100)
 })
+
+test('glimpseBearer() takes the same token as readBearer(), wherever both find one', () => {
+  fc.assert(
+    fc.property(requests, (request) => {
+      const glimpsed = glimpseBearer(request)
+      fc.pre(glimpsed !== undefined && /^[A-Za-z0-9\-._~+/]+=*$/.test(glimpsed))
+      expect(readBearer(request)).toBe(glimpsed)
+    }),
+  )
+})
+
+async function judge(verify: () => Promise<unknown>): Promise<unknown> {
+  try {
+    return await verify()
+  } catch (error) {
+    if (error instanceof TokenError) return error.code
+    throw error
+  }
+}

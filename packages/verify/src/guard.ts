@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type Credentials, readBearer } from './bearer.ts'
+import { type Credentials, glimpseBearer, readBearer } from './bearer.ts'
 import type { AccessClaims } from './claims.ts'
 import { isOwner } from './owner.ts'
 import { internalProblem, type Problem, tokenProblem } from './problem.ts'
@@ -26,9 +26,8 @@ const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
  */
 export function admit(verifier: Verifier, request: GuardedRequest): Verdict | Promise<Verdict> {
   try {
-    const token = readBearer(request)
-    const claims = verifier.verifyNow(token)
-    return claims === undefined ? admitWaiting(verifier, request, token) : { claims }
+    const claims = verifier.verifyNow(glimpseBearer(request) ?? readBearer(request))
+    return claims === undefined ? admitWaiting(verifier, request, readBearer(request)) : { claims }
   } catch (error) {
     return refuse(error, request)
   }

@@ -22,12 +22,17 @@ export function isOwner({ url, parameter }: OwnedPath, userId: string): boolean 
 const plainPath = /^(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._~:@+,=-]+)+\/?$/
 
 function standsPlainly(url: string, userId: string): boolean {
-  const [path = ''] = url.split('?', 1)
-  if (plainPath.test(path)) return path.split('/').includes(userId)
+  const query = url.indexOf('?')
+  const path = query < 0 ? url : url.slice(0, query)
+  if (plainPath.test(path) && isSegmentAt(path.indexOf(userId), path, userId)) return true
   const [root, ...segments] = path.split('/')
   const at = segments.indexOf(userId)
   const isUnmistakable = segments.slice(0, at).every(isPlain) && !hasDotSegment(path)
   return root === '' && at >= 0 && isUnmistakable && !path.includes('#')
+}
+
+function isSegmentAt(at: number, path: string, { length }: string): boolean {
+  return at > 0 && path[at - 1] === '/' && (at + length === path.length || path[at + length] === '/')
 }
 
 /** Nothing that a reader could decode, drop or take for a separator. */
