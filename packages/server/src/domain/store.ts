@@ -70,8 +70,16 @@ export type SessionStore = {
     userId: UserId,
     end: { at: number; reason: RevocationReason; except?: SessionId | undefined },
   ): Promise<number>
-  /** Ends every live session of everyone, and publishes each end. Answers how many. */
-  revokeAll(end: { at: number; reason: RevocationReason }): Promise<number>
+  /** The number of the newest session, whether it lives or not; 0 before the first. */
+  newest(): Promise<number>
+  /**
+   * Looks at the `limit` sessions after the number `after` and up to `upTo`, whosesoever they are, ends those that live,
+   * and publishes each end. `next` is where the next piece begins; `undefined` after the last.
+   */
+  revokePiece(
+    piece: { after: number; upTo: number; limit: number },
+    end: { at: number; reason: RevocationReason },
+  ): Promise<{ revoked: number; next: number | undefined }>
 }
 
 export type RefreshTokenStore = {

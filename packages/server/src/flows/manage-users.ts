@@ -77,16 +77,6 @@ export async function endSessionsOf(
   return count
 }
 
-/** Ends every session of everyone, in one transaction: logins wait for it. Answers how many. */
-export async function endEverySession(deps: Deps, origin: Origin): Promise<number> {
-  const count = await deps.store.transaction(async (inside) => {
-    await inside.audit.append(eventOf(deps, origin, { type: 'sessions_revoked' }))
-    return inside.sessions.revokeAll({ at: deps.now(), reason: 'sessions_revoked' })
-  })
-  await deps.announceRevocations()
-  return count
-}
-
 /** @throws {Refusal} NOT_FOUND */
 export async function showUser(deps: Deps, emailOrId: string): Promise<UserRecord> {
   return withoutHash(await findUser(deps, emailOrId))

@@ -122,16 +122,35 @@ export function sessionStore(database: Kysely<Schema>): SessionStore {
       return ended.length
     },
 
-    revokeAll: async ({ at, reason }) => {
+    newest: async () => {
+      const { newest } = await database
+        .selectFrom('sessions')
+        .select(({ fn }) => fn.max('number').as('newest'))
+        .executeTakeFirstOrThrow()
+      return Number(newest ?? 0)
+    },
+
+    revokePiece: async ({ after, upTo, limit }, { at, reason }) => {
+      const last = await database
+        .selectFrom('sessions')
+        .select('number')
+        .where('number', '>', after)
+        .where('number', '<=', upTo)
+        .orderBy('number')
+        .limit(1)
+        .offset(limit - 1)
+        .executeTakeFirst()
       const ended = await database
         .updateTable('sessions')
         .set({ revoked_at: at, revoked_reason: reason })
+        .where('number', '>', after)
+        .where('number', '<=', last?.number ?? upTo)
         .where('revoked_at', 'is', null)
         .where('expires_at', '>', at)
         .returning(['id', 'number', 'access_expires_at'])
         .execute()
       await publish(ended, at)
-      return ended.length
+      return { revoked: ended.length, next: last?.number }
     },
   }
 }

@@ -367,7 +367,7 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
       expect(await published(store)).toEqual([session.id, other.id])
     })
 
-    test('sessions.revokeAllOf() and revokeAll() leave what is too old as it was, and count only what they ended', async () => {
+    test('sessions.revokeAllOf() and revokePiece() leave what is too old as it was, and count only what they ended', async () => {
       const store = await openFresh()
       const { ada, session } = await seeded(store)
       const old = sessionOf(ada.id, { expiresAt: logout.at })
@@ -375,38 +375,68 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
 
       const counts = [
         await store.sessions.revokeAllOf(ada.id, { ...logout, except: session.id }),
-        await store.sessions.revokeAll(logout),
+        await store.sessions.revokePiece({ after: 0, upTo: 9, limit: 9 }, logout),
       ]
 
-      expect(counts).toEqual([1, 1])
+      expect(counts).toEqual([1, { revoked: 1, next: undefined }])
       expect(await published(store)).not.toContain(old.id)
     })
 
-    test('sessions.revokeAll() ends every live session of everyone once, and publishes each', async () => {
+    test('sessions.revokePiece() ends every live session of everyone once, and publishes each', async () => {
       const store = await openFresh()
       const { bob, session, other } = await seeded(store)
       const bobs = sessionOf(bob.id)
       await store.sessions.insert(bobs)
       await store.sessions.revoke(other.id, logout)
 
-      const counts = [await store.sessions.revokeAll(logout), await store.sessions.revokeAll(logout)]
+      const all = { after: 0, upTo: await store.sessions.newest(), limit: 10 }
+      const counts = [await store.sessions.revokePiece(all, logout), await store.sessions.revokePiece(all, logout)]
 
-      expect(counts).toEqual([2, 0])
+      expect(counts.map(({ revoked }) => revoked)).toEqual([2, 0])
       expect((await published(store)).toSorted()).toEqual([session.id, other.id, bobs.id].toSorted())
       expect(await store.sessions.findLive(bobs.id, now)).toBeUndefined()
     })
 
-    test('sessions.revokeAll() ends 1,200 sessions at once', async () => {
+    test('sessions.revokePiece() ends 1,200 sessions at once', async () => {
       const store = await openFresh()
       const { ada } = await seeded(store)
       await store.transaction(async (inside) => {
         for (let at = 0; at < 1_198; at++) await inside.sessions.insert(sessionOf(ada.id))
       })
 
-      const count = await store.sessions.revokeAll(logout)
+      const { revoked } = await store.sessions.revokePiece({ after: 0, upTo: 1_200, limit: 1_201 }, logout)
 
-      expect(count).toBe(1_200)
+      expect(revoked).toBe(1_200)
       expect(new Set(await published(store)).size).toBe(1_200)
+    })
+
+    test('sessions.revokePiece() walks over all sessions in their order, those that have ended too, and no further', async () => {
+      const store = await openFresh()
+      const { ada, session, other } = await seeded(store)
+      const [third, fourth] = [
+        await store.sessions.insert(sessionOf(ada.id)),
+        await store.sessions.insert(sessionOf(ada.id)),
+      ]
+      await store.sessions.revoke(session.id, logout)
+      const upTo = third.number
+
+      const first = await store.sessions.revokePiece({ after: 0, upTo, limit: 2 }, logout)
+      const second = await store.sessions.revokePiece({ after: first.next ?? 0, upTo, limit: 2 }, logout)
+
+      expect([first, second]).toEqual([
+        { revoked: 1, next: other.number },
+        { revoked: 1, next: undefined },
+      ])
+      expect(await published(store)).toEqual([session.id, other.id, third.id])
+      expect(await store.sessions.findLive(fourth.id, now)).toBeDefined()
+    })
+
+    test('sessions.newest() tells the number of the newest session, and 0 before the first', async () => {
+      const store = await openFresh()
+      const before = await store.sessions.newest()
+      const { other } = await seeded(store)
+
+      expect([before, await store.sessions.newest()]).toEqual([0, other.number])
     })
 
     test('sessions.listLiveOf() answers the live sessions of one user, every field, the newest use first', async () => {
