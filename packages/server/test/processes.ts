@@ -68,7 +68,14 @@ export const byBin = [process.execPath, `${repository}packages/server/bin/latchk
 export async function serve(surroundings: Surroundings) {
   const { child, closed, stdout, stderr } = start(['serve'], surroundings)
   const url = () => /Latchkey listens on (\S+)/.exec(stderr())?.[1] ?? ''
-  await expect.poll(() => url() || child.exitCode, { timeout: 15_000, message: 'the server listens' }).toMatch(/^http/)
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null
+  await expect.poll(() => url() !== '' || hasEnded(), { timeout: 15_000, message: 'the server starts' }).toBe(true)
+  if (url() === '') {
+    await closed
+    throw new Error(
+      `The server did not start: it ended with ${child.exitCode ?? child.signalCode} and said: ${stderr()}`,
+    )
+  }
 
   async function request(path: string, { body, token, ...options }: RequestOptions = {}) {
     const response = await fetch(`${url()}${path}`, {
