@@ -28,6 +28,8 @@ export async function openNetwork() {
   let port: number | undefined
   let mischief: Mischief = {}
   let streamsOpened = 0
+  let listsAsked = 0
+  let answersToCome = 0
 
   const proxy = createServer((incoming, outgoing) => {
     if (port === undefined) {
@@ -59,7 +61,12 @@ export async function openNetwork() {
 
   async function passAnswer(path: string, answer: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     try {
-      const whole = { status: answer.statusCode ?? 0, headers: answer.headers, body: await bodyOf(answer) }
+      if (path.includes('/status-lists')) listsAsked += 1
+      answersToCome += 1
+      const bytes = await bodyOf(answer).finally(() => {
+        answersToCome -= 1
+      })
+      const whole = { status: answer.statusCode ?? 0, headers: answer.headers, body: bytes }
       const { status, headers, body } = (await mischief.answer?.(path, whole)) ?? whole
       const { 'transfer-encoding': _, connection: __, ...kept } = headers
       outgoing.writeHead(status, { ...kept, 'content-length': body.length }).end(status === 304 ? undefined : body)
@@ -83,6 +90,9 @@ export async function openNetwork() {
       for (const stream of streams) stream.destroy()
     },
     streamsOpened: () => streamsOpened,
+    listsAsked: () => listsAsked,
+    /** How many answers of the server are on the way, streams aside. */
+    answersToCome: () => answersToCome,
     close: () =>
       new Promise<void>((done) => {
         proxy.close(() => done())
