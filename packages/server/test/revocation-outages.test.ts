@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { byEvent, type Mischief } from './network.ts'
-import { becomes, outcomeOf, survivingServer, verifierOf, watch } from './surviving.ts'
+import { becomes, outcomeOf, survivingServer, verifierOf, verifierProcess, watch } from './surviving.ts'
 
 /** What a loaded machine may take for itself beyond what the policy allows. */
 const patienceMilliseconds = 1_000
@@ -11,7 +11,7 @@ test('a revocation holds when the server is killed and started again, and those 
   const server = await survivingServer()
   const [before, meanwhile, valid] = [await server.logIn(), await server.logIn(), await server.logIn()]
   server.connect()
-  const verifier = verifierOf(server.url)
+  const verifier = await verifierProcess(server.url)
   await verifier.verify(meanwhile)
   await server.logOut(before)
   await becomes(verifier, before, 'AUTH_REVOKED')
@@ -36,13 +36,15 @@ test('a verifier that is started again accepts nothing that was revoked before, 
   const server = await survivingServer()
   const [revoked, valid] = [await server.logIn(), await server.logIn()]
   server.connect()
-  verifierOf(server.url)
+  const first = await verifierProcess(server.url)
+  await first.verify(revoked)
   await server.logOut(revoked)
+  await first.kill()
   await server.kill()
   await server.restart()
   server.connect()
 
-  const verifier = verifierOf(server.url)
+  const verifier = await verifierProcess(server.url)
 
   expect(await Promise.all([revoked, valid].map((token) => outcomeOf(verifier, token)))).toEqual([
     'AUTH_REVOKED',
@@ -55,9 +57,10 @@ test('a verifier that starts before the server accepts nothing until it has hear
   const [revoked, valid] = [await server.logIn(), await server.logIn()]
   await server.logOut(revoked)
   await server.kill()
-  const verifier = verifierOf(server.url)
+  const verifier = await verifierProcess(server.url)
   const watched = watch(verifier, revoked)
-  await expect.poll(() => verifier.status().revocations?.problem).toMatch(/socket hang up|ECONNRESET/)
+  const problem = async () => (await verifier.status()).revocations?.problem
+  await expect.poll(problem).toMatch(/socket hang up|ECONNRESET/)
 
   await server.restart()
   server.connect()

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
 import { deflateSync } from 'node:zlib'
-import { decodeJwt } from 'jose'
+import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { expect, onTestFinished, test } from 'vitest'
 import { keepAliveAgent } from '../../verify/src/http-request.ts'
 import { readSecret } from '../../verify/src/keys.ts'
@@ -12,7 +12,7 @@ import { statusListUri } from '../src/domain/status-list.ts'
 import { openFile } from './database-file.ts'
 import type { Answer } from './network.ts'
 import { run } from './processes.ts'
-import { becomes, outcomeOf, survivingServer, verifierOf, watch } from './surviving.ts'
+import { becomes, byJumpingNode, outcomeOf, survivingServer, verifierOf, verifierProcess, watch } from './surviving.ts'
 
 const secret = 'a shared secret of more than 32 bytes'
 const isList = (path: string) => /\/status-lists\/\d+$/.test(path)
@@ -142,39 +142,74 @@ test.each([
   await becomes(verifier, revoked, 'AUTH_REVOKED')
 })
 
-test.each([
-  ['ES256, and the key is rotated meanwhile', {}, async (server: Server) => rotate(server)],
-  ['HS256, with the secret alone', { JWT_SECRET: secret }, async () => {}],
-])('revocations go on across a restart by %s', async (_, settings, meanwhile) => {
-  const server = await survivingServer(settings)
+test('a key that is rotated at a running server refuses nobody, and lists that it signs are believed', async () => {
+  const server = await survivingServer({}, byJumpingNode)
   const [before, old] = [await server.logIn(), await server.logIn()]
   server.connect()
-  const secret = 'JWT_SECRET' in settings ? { secret: settings.JWT_SECRET } : {}
-  const verifier = verifierOf(server.url, { maxStalenessSeconds: 5, ...secret })
+  const verifier = await verifierProcess(server.url)
+  await verifier.verify(before)
+  await server.logOut(before)
+  await becomes(verifier, before, 'AUTH_REVOKED')
+
+  expect((await run(['keys', 'rotate'], server.surroundings)).code).toBe(0)
+  server.jump()
+  verifier.jump()
+  const recent = await server.logIn()
+
+  expect(keyOf(recent)).not.toBe(keyOf(old))
+  await becomes(verifier, recent, 'accepted')
+  await becomes(verifier, old, 'accepted')
+  await Promise.all([server.logOut(old), server.logOut(recent)])
+  await Promise.all([old, recent].map((token) => becomes(verifier, token, 'AUTH_REVOKED')))
+  const list = await (await fetch(`${server.url}/.well-known/status-lists/0`)).text()
+  expect(keyOf(list)).toBe(keyOf(recent))
+  const later = await verifierProcess(server.url)
+  later.jump()
+  await becomes(later, await server.logIn(), 'accepted')
+  const outcomes = [before, old, recent].map((token) => outcomeOf(later, token))
+  expect(await Promise.all(outcomes)).toEqual(Array(3).fill('AUTH_REVOKED'))
+})
+
+const keyOf = (token: string) => decodeProtectedHeader(token).kid
+
+test('revocations go on across a restart with the secret alone', async () => {
+  const server = await survivingServer({ JWT_SECRET: secret })
+  const [before, old] = [await server.logIn(), await server.logIn()]
+  server.connect()
+  const verifier = await verifierProcess(server.url, { secret })
   await verifier.verify(before)
   await server.logOut(before)
 
-  await meanwhile(server)
   await server.kill()
   await server.restart()
   server.connect()
   const recent = await server.logIn()
 
   await becomes(verifier, recent, 'accepted')
-  expect(await outcomeOf(verifier, old)).toBe('accepted')
+  await becomes(verifier, old, 'accepted')
   await Promise.all([server.logOut(old), server.logOut(recent)])
-  await Promise.all([old, recent].map((token) => becomes(verifier, token, 'AUTH_REVOKED')))
-  const outcomes = [before, old, recent].map((token) => outcomeOf(verifierOf(server.url, secret), token))
-  expect(await Promise.all(outcomes)).toEqual(Array(3).fill('AUTH_REVOKED'))
+  await Promise.all([before, old, recent].map((token) => becomes(verifier, token, 'AUTH_REVOKED')))
+})
+
+test('a list that has expired lets a new verifier accept nothing', async () => {
+  const server = await survivingServer()
+  const valid = await server.logIn()
+  server.connect()
+  let ahead = 2 * 60 * 60 * 1_000
+  const verifier = verifierOf(server.url, { now: () => Date.now() + ahead })
+  const watched = watch(verifier, valid)
+  await expect.poll(() => verifier.status().revocations?.problem).toMatch('its end')
+  const { state } = verifier.status().revocations ?? {}
+  const outcomesBefore = watched.outcomes()
+
+  ahead = 0
+
+  await becomes(verifier, valid, 'accepted')
+  expect(state).toBe('waiting')
+  expect(outcomesBefore).not.toContain('accepted')
 })
 
 type Server = Awaited<ReturnType<typeof survivingServer>>
-
-/** Brings the moment nearer at which the new key signs: it is ten minutes away. */
-async function rotate({ surroundings, databasePath }: Server): Promise<void> {
-  expect((await run(['keys', 'rotate'], surroundings)).code).toBe(0)
-  openFile(databasePath).run(`update signing_keys set activates_at = created_at`)
-}
 
 test('100,000 sessions that end at once are refused, each of them, by who listened and by who comes then', async () => {
   const server = await survivingServer({ JWT_SECRET: secret })
