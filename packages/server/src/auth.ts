@@ -1,5 +1,6 @@
 import type { Origin } from './domain/origin.ts'
 import { type ApiLogin, authenticateApi } from './flows/authenticate-api.ts'
+import { beginAnew, beginAnewOnCopy } from './flows/begin-anew.ts'
 import { type ChangePasswordInput, changePassword } from './flows/change-password.ts'
 import type { Deps } from './flows/deps.ts'
 import { endEverySession } from './flows/end-every-session.ts'
@@ -46,6 +47,8 @@ export function createAuth(deps: Deps) {
     createUser: (input: Parameters<typeof createUser>[1]) => createUser(deps, input),
     setUserActive: (input: Parameters<typeof setUserActive>[1]) => setUserActive(deps, input),
     endSessionsOf: (input: Parameters<typeof endSessionsOf>[1]) => endSessionsOf(deps, input),
+    beginAnew: (origin: Origin) => beginAnew(deps, origin),
+    beginAnewOnCopy: (origin: Origin) => beginAnewOnCopy(deps, origin),
     endEverySession: (origin: Origin) => endEverySession(deps, origin),
     showUser: (emailOrId: string) => showUser(deps, emailOrId),
     listUsers: (page: Parameters<typeof listUsers>[1]) => listUsers(deps, page),

@@ -84,7 +84,7 @@ export function createLatchkey(options: LatchkeyOptions = {}): Latchkey {
   }
 
   async function migrate(): Promise<string[]> {
-    const applied = await house.migrations.up()
+    const applied = await house.migrate()
     house.expiry.start()
     return applied
   }

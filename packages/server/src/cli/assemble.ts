@@ -30,6 +30,7 @@ import { createMetrics } from '../http/metrics.ts'
 import { memoryLimit, unlimited } from '../limits/memory-limit.ts'
 import { openDatabase } from '../storage/open-store.ts'
 import { readBlockList } from './block-list.ts'
+import { operator } from './operator.ts'
 import { readAccessToken } from './read-access-token.ts'
 
 /** The whole house, put together. */
@@ -112,6 +113,14 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
     now,
   })
 
+  /** Brings the database up to this program. A backup that was put back begins anew. */
+  async function migrate(): Promise<string[]> {
+    const applied = await database.migrations.up()
+    const wasCopy = await auth.beginAnewOnCopy(operator())
+    if (wasCopy) log.warn({}, 'This database is a backup that was put back: everyone is logged out')
+    return applied
+  }
+
   async function assertReady(): Promise<void> {
     await database.assertReady()
     if (!secret) await keys.current()
@@ -154,6 +163,7 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
     keys,
     metrics,
     migrations: database.migrations,
+    migrate,
     assertMigrated: database.assertReady,
     revocations,
     refusals,

@@ -11,6 +11,7 @@ import { exitCodes, type Output, show, UsageError } from './command.ts'
 import { init, newSecret } from './init.ts'
 import { keys } from './keys.ts'
 import { migrateStatus, migrateUp } from './migrate.ts'
+import { restored } from './restored.ts'
 import { serve } from './serve.ts'
 import { users } from './users.ts'
 
@@ -20,6 +21,7 @@ const help = `latchkey COMMAND [--json]
   migrate                   bring the database up to this program
   migrate status            tell which migrations the database has
   backup FILE               copy the database into a new file, also while the server runs
+  restored                  say that the database was put back by other means: logs everyone out
   check                     read the whole database and tell what is wrong with it
   init                      write .env with a fresh secret, never over an existing one
   secret                    print a good JWT_SECRET
@@ -47,6 +49,7 @@ async function run(output: Output, [command, ...rest]: string[]): Promise<void> 
   if (command === 'migrate' && rest.length === 0) return migrateUp(output)
   if (command === 'migrate' && rest.length === 1 && rest[0] === 'status') return migrateStatus(output)
   if (command === 'backup' && rest[0] !== undefined && rest.length === 1) return backup(output, rest[0])
+  if (command === 'restored' && rest.length === 0) return restored(output)
   if (command === 'check' && rest.length === 0) return check(output)
   if (command === 'init' && rest.length === 0) return init(output)
   if (command === 'secret' && rest.length === 0) return printSecret(output)

@@ -24,7 +24,7 @@ export async function serve(): Promise<void> {
   const drains: (() => Promise<void>)[] = []
 
   try {
-    const migrated = await house.migrations.up()
+    const migrated = await house.migrate()
     await house.assertReady()
     await house.revocations.catchUp()
     const askedToStop = untilAskedToStop()

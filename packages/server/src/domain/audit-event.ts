@@ -29,6 +29,7 @@ export type EventType =
   | 'api_added'
   | 'api_revoked'
   | 'api_refused'
+  | 'database_restored'
 
 /** One line of the audit log: who did what, from where, and whether it was allowed. */
 export type AuditEvent = {

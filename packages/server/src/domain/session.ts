@@ -34,6 +34,7 @@ export type RevocationReason =
   | 'sessions_revoked'
   | 'user_disabled'
   | 'token_revoked'
+  | 'database_restored'
 
 /** A session that is about to begin: the store gives its number. */
 export type NewSession = Omit<Session, 'number'>

@@ -15,6 +15,7 @@ export type Store = {
   refreshTokens: RefreshTokenStore
   revocations: RevocationStore
   statusLists: StatusListStore
+  restores: RestoreStore
   audit: AuditStore
   signingKeys: SigningKeyStore
   apiCredentials: ApiCredentialStore
@@ -80,6 +81,8 @@ export type SessionStore = {
     piece: { after: number; upTo: number; limit: number },
     end: { at: number; reason: RevocationReason },
   ): Promise<{ revoked: number; next: number | undefined }>
+  /** Ends every live session of everyone, and publishes nothing: their lists are over. Answers how many. */
+  voidAll(end: { at: number; reason: RevocationReason }): Promise<number>
 }
 
 export type RefreshTokenStore = {
@@ -100,8 +103,11 @@ export type RefreshTokenStore = {
 export type RevocationStore = {
   /** Ends published after `sequence`, in order, of sessions whose access tokens may still live at `now`. */
   after(sequence: number, page: { now: number; limit: number }): Promise<Revocation[]>
-  /** The number of the newest end, whether anybody still needs to know of it or not; 0 before the first. */
-  newest(): Promise<number>
+  /**
+   * `newest`: the number of the newest end, whether anybody still needs to know of it or not; 0 before the first. After
+   * a restore no end up to `since` is told any more, and every list before `firstList` is over.
+   */
+  bounds(): Promise<{ since: number; newest: number; firstList: number }>
 }
 
 export type StatusListStore = {
@@ -109,6 +115,18 @@ export type StatusListStore = {
   seed(candidate: string): Promise<string>
   /** The lists of sessions that may last beyond `at`, in order. */
   live(at: number): Promise<number[]>
+}
+
+/** What is known of backups that were put back. */
+export type RestoreStore = {
+  /** Says whether this database is a backup on which nobody has begun anew. */
+  isCopy(): Promise<boolean>
+  /**
+   * Gives numbers to sessions and to their ends from these on, or later where others of this database reach beyond
+   * them. All lists but the first new one are over; that one is published until `neededUntil`, so that everybody can
+   * tell.
+   */
+  beginAnew(from: { at: number; atLeast: { list: number; sequence: number }; neededUntil: number }): Promise<void>
 }
 
 export type AuditStore = {

@@ -114,6 +114,8 @@ function storeWithEnds(count: number) {
     accessExpiresAt: 1,
   }))
   const after = async (sequence: number) => ends.slice(sequence)
-  const store = { revocations: { after, newest: async () => count } } as unknown as Store
+  const store = {
+    revocations: { after, bounds: async () => ({ since: 0, newest: count, firstList: 0 }) },
+  } as unknown as Store
   return { store, places: async (index: number) => ({ list: 0, index }) }
 }

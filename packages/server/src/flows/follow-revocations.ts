@@ -84,6 +84,8 @@ export function followRevocations({
   let recent: ListedEnd[] = []
   /** Every end after this number that still matters is among the recent ones. */
   let recentSince = 0
+  /** Sessions in lists before this one are over: the database was restored since. */
+  let firstList = 0
   let cursor = 0
   let readAt = Number.NEGATIVE_INFINITY
   let completeAt = Number.NEGATIVE_INFINITY
@@ -94,7 +96,8 @@ export function followRevocations({
   async function readOn(): Promise<void> {
     const startedAt = now()
     const beganAt = elapsed()
-    const newest = await store.revocations.newest()
+    const { since, newest, firstList: first } = await store.revocations.bounds()
+    if (first > firstList) beginAnew(since, first)
     for (;;) {
       const page = await store.revocations.after(cursor, {
         now: now() - keptAfterDeathMilliseconds,
@@ -109,6 +112,16 @@ export function followRevocations({
     }
     readAt = startedAt
     completeAt = beganAt
+  }
+
+  /** Nobody's cursor of before says what is known of the database as it is now. */
+  function beginAnew(since: number, first: number): void {
+    firstList = first
+    lists.clear()
+    recent = []
+    recentSince = since
+    cursor = since
+    for (const listener of listeners) listener.onGap()
   }
 
   /** Bits, cursor and listeners move in one step, so that whoever reads them sees them agree. */
@@ -161,7 +174,8 @@ export function followRevocations({
   }
 
   return {
-    isRevoked: ({ list, index }) => (((lists.get(list)?.bits[index >> 3] ?? 0) >> (index & 7)) & 1) === 1,
+    isRevoked: ({ list, index }) =>
+      list < firstList || (((lists.get(list)?.bits[index >> 3] ?? 0) >> (index & 7)) & 1) === 1,
     snapshotOf: (list) => ({ bits: lists.get(list)?.bits, version: lists.get(list)?.version ?? 0, cursor }),
     forget: (isOver) => {
       for (const list of lists.keys()) if (isOver(list)) lists.delete(list)

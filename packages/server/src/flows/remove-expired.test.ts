@@ -117,7 +117,7 @@ test('run() leaves nothing of sessions whose tokens are all dead, and keeps acco
   await auth.refreshSession({ refreshToken: tokens.refreshToken, origin: ada.origin })
   await auth.logOut({
     caller: await callerOf({ verifier }, (await auth.logIn(ada)).accessToken),
-    scope: 'local',
+    scope: 'global',
     origin: ada.origin,
   })
   clock.advance(26 * hour)

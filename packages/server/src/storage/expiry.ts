@@ -54,6 +54,10 @@ export function expiryStore(database: Kysely<Schema>): ExpiryStore {
         .where('sequence', '>', after)
         .where('sequence', '<=', last?.sequence ?? Number.MAX_SAFE_INTEGER)
         .where('access_expires_at', '<=', at)
+        // The newest stays: the number that verifiers have heard of must not go back.
+        .where('sequence', '<', (inside) =>
+          inside.selectFrom('revocations as all').select(({ fn }) => fn.max('all.sequence').as('newest')),
+        )
         .executeTakeFirst()
       return { revocations: Number(numDeletedRows), next: last?.sequence }
     },

@@ -2,12 +2,14 @@ import type { Kysely } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import * as usersAndSessions from './migrations/0001-users-and-sessions.ts'
 import * as apiCredentials from './migrations/0002-api-credentials.ts'
+import * as restores from './migrations/0004-restores.ts'
 import type { Schema } from './schema.ts'
 
 /** Every migration, by the name under which it is recorded. One that has shipped is never edited. */
 const migrations: Record<string, Migration> = {
   '0001-users-and-sessions': usersAndSessions,
   '0002-api-credentials': apiCredentials,
+  '0004-restores': restores,
 }
 
 export type MigrationStatus = { name: string; appliedAt: string | undefined }

@@ -5,6 +5,7 @@ import { auditStore } from './audit.ts'
 import { expiryStore } from './expiry.ts'
 import { type Migrations, migrationsOf } from './migrate.ts'
 import { refreshTokenStore } from './refresh-tokens.ts'
+import { restoreStore } from './restores.ts'
 import { revocationStore } from './revocations.ts'
 import type { Schema } from './schema.ts'
 import { type SeedPlan, type SeedProgress, seed } from './seed.ts'
@@ -56,6 +57,7 @@ function storeOn(database: Kysely<Schema>): Store {
     refreshTokens: refreshTokenStore(database),
     revocations: revocationStore(database),
     statusLists: statusListStore(database),
+    restores: restoreStore(database),
     audit: auditStore(database),
     signingKeys: signingKeyStore(database),
     apiCredentials: apiCredentialStore(database),

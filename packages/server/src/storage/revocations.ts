@@ -22,12 +22,21 @@ export function revocationStore(database: Kysely<Schema>): RevocationStore {
       }))
     },
 
-    newest: async () => {
-      const { newest } = await database
-        .selectFrom('revocations')
-        .select(({ fn }) => fn.max('sequence').as('newest'))
+    bounds: async () => {
+      const { newest, since, first } = await database
+        .selectNoFrom(({ selectFrom }) => [
+          selectFrom('revocations')
+            .select(({ fn }) => fn.max('sequence').as('max'))
+            .as('newest'),
+          selectFrom('restores')
+            .select(({ fn }) => fn.max('after_sequence').as('max'))
+            .as('since'),
+          selectFrom('restores')
+            .select(({ fn }) => fn.max('first_list').as('max'))
+            .as('first'),
+        ])
         .executeTakeFirstOrThrow()
-      return Number(newest ?? 0)
+      return { since: Number(since ?? 0), newest: Math.max(newest ?? 0, since ?? 0), firstList: Number(first ?? 0) }
     },
   }
 }

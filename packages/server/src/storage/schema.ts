@@ -47,6 +47,11 @@ export type Schema = {
     list: number
     expires_at: number
   }
+  restores: {
+    first_list: number
+    after_sequence: number
+    restored_at: number
+  }
   status_list_seed: {
     id: number
     seed: string

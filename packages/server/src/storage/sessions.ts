@@ -152,6 +152,16 @@ export function sessionStore(database: Kysely<Schema>): SessionStore {
       await publish(ended, at)
       return { revoked: ended.length, next: last?.number }
     },
+
+    voidAll: async ({ at, reason }) => {
+      const { numUpdatedRows } = await database
+        .updateTable('sessions')
+        .set({ revoked_at: at, revoked_reason: reason })
+        .where('revoked_at', 'is', null)
+        .where('expires_at', '>', at)
+        .executeTakeFirst()
+      return Number(numUpdatedRows)
+    },
   }
 }
 

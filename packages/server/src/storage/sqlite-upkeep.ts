@@ -1,13 +1,15 @@
 import { closeSync, existsSync, fsyncSync, linkSync, openSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { type Kysely, sql } from 'kysely'
+import { markOfCopy } from './restores.ts'
 import type { Schema } from './schema.ts'
 
 /** What operators do to a database now and then, beside the servers that run on it. */
 export type Upkeep = {
   /**
    * Copies the database, as it is at this instant, into a new file for its owner alone, and answers the file's bytes.
-   * What was acknowledged before is in the copy. Servers go on reading and writing. Does NOT copy the master key.
+   * What was acknowledged before is in the copy, and a mark by which who starts on it knows what it is. Servers go on reading and writing. Does NOT copy the master key.
    * @throws {Error} where there is such a file already, or the copy cannot be written; then nothing is left behind
    */
   backUp(file: string): Promise<number>
@@ -26,6 +28,7 @@ export function sqliteUpkeep(database: Kysely<Schema>): Upkeep {
         // One read transaction: unlike SQLite's backup interface it need not begin again when somebody writes, and it
         // leaves behind what deleted rows left in the file (https://sqlite.org/lang_vacuum.html#vacuuminto).
         await sql`vacuum into ${partial}`.execute(database)
+        mark(partial)
         sync(partial)
         linkSync(partial, file)
         sync(dirname(partial))
@@ -43,6 +46,15 @@ export function sqliteUpkeep(database: Kysely<Schema>): Upkeep {
       const { rows } = await sql<Orphan>`pragma foreign_key_check`.execute(database)
       return { integrity, foreignKeys: rows.map(toSentence) }
     },
+  }
+}
+
+function mark(copy: string): void {
+  const database = new DatabaseSync(copy)
+  try {
+    database.exec(`pragma user_version = ${markOfCopy}`)
+  } finally {
+    database.close()
   }
 }
 

@@ -537,16 +537,16 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
       expect(rest.map(({ accessExpiresAt }) => accessExpiresAt)).toEqual([now + 2 * day])
     })
 
-    test('revocations.newest() counts what is dead of age too', async () => {
+    test('revocations.bounds() counts what is dead of age too', async () => {
       const store = await openFresh()
       const { ada } = await seeded(store)
       const session = sessionOf(ada.id, { accessExpiresAt: now - day })
       await store.sessions.insert(session)
-      const before = await store.revocations.newest()
+      const before = await store.revocations.bounds()
 
       await store.sessions.revoke(session.id, logout)
 
-      expect([before, await store.revocations.newest()]).toEqual([0, 1])
+      expect([before.newest, (await store.revocations.bounds()).newest]).toEqual([0, 1])
     })
 
     test('refreshTokens.use() answers the session, and keeps the sealed successor', async () => {
@@ -1086,15 +1086,28 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
       const store = await openFresh()
       const { ada, session } = await seeded(store)
       const lasting = await store.sessions.insert(sessionOf(ada.id, { accessExpiresAt: now + 2 * day }))
-      for (const { id } of [lasting, session]) await store.sessions.revoke(id, logout)
-      await store.sessions.revokeAllOf(ada.id, logout)
+      await store.sessions.revoke(session.id, logout)
+      await store.sessions.revokeAllOf(ada.id, { ...logout, except: lasting.id })
+      await store.sessions.revoke(lasting.id, logout)
 
-      const first = await store.expiry.removeRevocations({ after: 0, at: now + day, limit: 2 })
-      const second = await store.expiry.removeRevocations({ after: Number(first.next), at: now + day, limit: 2 })
+      const first = await store.expiry.removeRevocations({ after: 0, at: now + day, limit: 1 })
+      const second = await store.expiry.removeRevocations({ after: Number(first.next), at: now + day, limit: 3 })
 
       expect(first).toEqual({ revocations: 1, next: expect.any(Number) })
       expect(second).toEqual({ revocations: 1, next: undefined })
       expect(await published(store)).toEqual([lasting.id])
+    })
+
+    test('expiry.removeRevocations() keeps the newest end, so that the number of the newest never goes back', async () => {
+      const store = await openFresh()
+      const { session } = await seeded(store)
+      await store.sessions.revoke(session.id, logout)
+      const before = await store.revocations.bounds()
+
+      const piece = await store.expiry.removeRevocations({ after: 0, at: now + day, limit: 10 })
+
+      expect(piece.revocations).toBe(0)
+      expect(await store.revocations.bounds()).toEqual(before)
     })
 
     test('expiry.removeRevocations() never gives the number of a removed end again', async () => {
@@ -1106,8 +1119,51 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
 
       await store.sessions.revoke(other.id, logout)
 
-      const [next] = await store.revocations.after(0, { now, limit: 1 })
-      expect(next?.sequence).toBeGreaterThan(Number(first?.sequence))
+      const [last] = (await store.revocations.after(0, { now, limit: 2 })).slice(-1)
+      expect(last?.sequence).toBeGreaterThan(Number(first?.sequence))
+    })
+
+    test('restores.beginAnew() numbers sessions, lists and ends from where it is told', async () => {
+      const store = await openFresh()
+      const { ada, session } = await seeded(store)
+
+      await store.restores.beginAnew({ at: now, atLeast: { list: 7, sequence: 1_000 }, neededUntil: now + day })
+
+      const bounds = await store.revocations.bounds()
+      const next = await store.sessions.insert(sessionOf(ada.id))
+      await store.sessions.revoke(next.id, logout)
+      const ends = await store.revocations.after(0, { now, limit: 9 })
+      expect(bounds).toEqual({ since: 1_000, newest: 1_000, firstList: 7 })
+      expect(next.number).toBe(7 * 65_536)
+      expect(ends.map(({ sequence }) => sequence)).toEqual([1_001])
+      expect(await store.statusLists.live(now)).toEqual([7])
+      expect(session.number).toBeLessThan(65_536)
+    })
+
+    test('restores.beginAnew() goes beyond what the database has, whatever it is told', async () => {
+      const store = await openFresh()
+      const { session } = await seeded(store)
+      await store.sessions.revoke(session.id, logout)
+      const from = { at: now, atLeast: { list: 0, sequence: 0 }, neededUntil: now + day }
+      await store.restores.beginAnew(from)
+
+      await store.restores.beginAnew(from)
+
+      expect(await store.revocations.bounds()).toEqual({ since: 1, newest: 1, firstList: 2 })
+    })
+
+    test('sessions.voidAll() ends every live session and publishes none', async () => {
+      const store = await openFresh()
+      const { session, other } = await seeded(store)
+
+      const ended = [await store.sessions.voidAll(logout), await store.sessions.voidAll(logout)]
+
+      expect(ended).toEqual([2, 0])
+      expect([await store.sessions.findLive(session.id, now), await store.sessions.findLive(other.id, now)]).toEqual([
+        undefined,
+        undefined,
+      ])
+      expect((await store.revocations.bounds()).newest).toBe(0)
     })
 
     test('expiry.removeLists() removes lists whose sessions are all too old', async () => {
