@@ -1,0 +1,36 @@
+import { type KyselyPlugin, sql } from 'kysely'
+import type { Engine } from './engine.ts'
+import { sqliteDialect } from './sqlite-dialect.ts'
+
+export function sqliteEngine(path: string): Engine {
+  return {
+    named: path,
+    isExposed: false,
+    dialect: sqliteDialect(path),
+    plugins: [withoutRowLocks],
+    words: {
+      integer: 'integer',
+      text: 'text',
+      numbered: (column) => column.primaryKey().autoIncrement(),
+      strict: (table) => table.modifyEnd(sql`strict`),
+    },
+    listTables: async (database) => {
+      const { rows } = await sql<{ name: string }>`
+        select name from sqlite_schema where type = 'table' and name not like 'sqlite!_%' escape '!'`.execute(database)
+      return rows.map(({ name }) => name)
+    },
+    // Every transaction of this engine has the database to itself.
+    holdMigrations: async () => {},
+    patientDialect: undefined,
+  }
+}
+
+/** SQLite has none and needs none: its transactions take turns as a whole. */
+const withoutRowLocks: KyselyPlugin = {
+  transformQuery: ({ node }) => {
+    if (node.kind !== 'SelectQueryNode') return node
+    const { endModifiers: _, ...unlocked } = node
+    return unlocked
+  },
+  transformResult: async ({ result }) => result,
+}
