@@ -1,12 +1,7 @@
-import { freshDatabase, lookInto, type Onlooker } from '../src/testing/test-database.ts'
+import { freshDatabase, lookInto } from '../src/testing/test-database.ts'
 import { testHouse } from '../src/testing/test-house.ts'
 
 export { temporaryFolder } from '../src/testing/test-database.ts'
-
-/** The file of an SQLite database, seen from outside the product. */
-export function openFile(path: string): Onlooker {
-  return lookInto(`sqlite:${path}`)
-}
 
 /** A house whose database a second one may be opened on, and the test may look into. */
 export async function fileHouse(settings: Record<string, string> = {}) {

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
-import type { ConnectionOptions } from 'node:tls'
+import type { ClientConfig } from 'pg'
+
+type TlsOptions = Exclude<ClientConfig['ssl'], boolean | undefined>
 
 /** Where a Postgres is, who asks it, and how the way there is protected. */
 export type PostgresAddress = {
@@ -11,7 +13,7 @@ export type PostgresAddress = {
   database: string | undefined
   /** Settings for the server's session, such as `-c search_path=auth`. */
   options: string | undefined
-  tls: ConnectionOptions | false
+  tls: TlsOptions | false
   /** The address as it may be shown and logged: without the password. */
   named: string
   /** The way to another machine is open to whoever is on it. */
@@ -61,7 +63,7 @@ function nameOf({ username, host, pathname }: URL): string {
 function readTls(
   url: URL,
   { host, isHere, named }: { host: string; isHere: boolean; named: string },
-): ConnectionOptions | false {
+): TlsOptions | false {
   const mode = url.searchParams.get('sslmode') ?? (isHere ? 'disable' : 'verify-full')
   const isVerified = mode === 'verify-ca' || mode === 'verify-full'
   if (mode === 'disable') return false

@@ -6,7 +6,7 @@ import type { Schema } from './schema.ts'
 
 /** How often a transaction is tried that met another. */
 const maxAttempts = 5
-/** Doubled from attempt to attempt, and shortened by chance: who met once should not meet again. */
+/** Doubled from attempt to attempt. Of two that met one goes on, so it needs no chance. */
 const firstPauseMilliseconds = 10
 
 /**
@@ -28,6 +28,6 @@ export async function inTransaction<Result>(
       if (!(error instanceof Conflict)) throw error
       if (attempt === maxAttempts) throw new Refusal('UNAVAILABLE', { retryAfterSeconds: 1, cause: error })
     }
-    await setTimeout(firstPauseMilliseconds * 2 ** attempt * (0.5 + Math.random() / 2))
+    await setTimeout(firstPauseMilliseconds * 2 ** attempt)
   }
 }

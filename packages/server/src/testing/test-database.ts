@@ -10,8 +10,8 @@ import { synchronousSql } from './synchronous-sql.ts'
 /** What the tests of this run are on. Each file that asks for a database is run once on each. */
 export const engine = inject('engine')
 
-/** A test of something that is counted in this process, thousands of times: a second engine would tell nothing more. */
-export const onOneEngine = test.skipIf(engine === 'postgres')
+/** A test of the file, or of what this process counts by itself: Postgres would tell nothing more. */
+export const onSqlite = test.skipIf(engine === 'postgres')
 
 /** A line of the audit log, as it stands in the table. */
 export type EventRow = {
@@ -59,6 +59,16 @@ export async function freshDatabase({ inMemory = false } = {}): Promise<string> 
   onTestFinished(() => {
     if (!changed.has(schemaOf(url))) clean.push(cleaned(url))
   })
+  return url
+}
+
+const schemaOfFolder = new Map<string, string>()
+
+/** The database that programs use which start in a folder: beside them on SQLite, empty at first. */
+export function databaseOf(folder: string): string {
+  if (engine === 'sqlite') return `sqlite:${join(folder, 'data/latchkey.db')}`
+  const url = schemaOfFolder.get(folder) ?? emptySchema()
+  schemaOfFolder.set(folder, url)
   return url
 }
 
