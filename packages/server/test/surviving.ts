@@ -1,6 +1,6 @@
 import { createVerifier, type Verifier, type VerifierOptions } from '@latchkey/verify'
 import { expect, onTestFinished } from 'vitest'
-import { temporaryFolder } from './database-file.ts'
+import { databaseOf, temporaryFolder } from '../src/testing/test-database.ts'
 import { openNetwork } from './network.ts'
 import { serve } from './processes.ts'
 
@@ -32,7 +32,7 @@ export async function survivingServer(settings: Record<string, string> = {}) {
     url: network.url,
     network,
     surroundings,
-    databasePath: `${folder}/data/latchkey.db`,
+    databaseUrl: databaseOf(folder),
     request: (path: string, options?: Parameters<typeof process.request>[1]) => process.request(path, options),
     /** Lets verifiers reach it. */
     connect: () => network.leadTo(process.port),

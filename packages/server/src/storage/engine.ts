@@ -1,4 +1,13 @@
-import type { ColumnDefinitionBuilder, CreateTableBuilder, Dialect, KyselyPlugin, QueryExecutorProvider } from 'kysely'
+import type {
+  ColumnDefinitionBuilder,
+  CreateTableBuilder,
+  Dialect,
+  Kysely,
+  KyselyPlugin,
+  QueryExecutorProvider,
+} from 'kysely'
+import type { Schema } from './schema.ts'
+import type { Upkeep } from './upkeep.ts'
 
 /** What two engines do each in its own way. All else of the room is the same SQL for both. */
 export type Engine = {
@@ -15,6 +24,9 @@ export type Engine = {
   holdMigrations(transaction: QueryExecutorProvider): Promise<void>
   /** A way to the database on which statements may take their time, where the usual one cuts them off. */
   patientDialect: Dialect | undefined
+  upkeep(database: Kysely<Schema>): Upkeep
+  /** Tells the planner what the tables hold, after many rows came at once. */
+  takeStock(database: QueryExecutorProvider): Promise<void>
 }
 
 type DataType = Parameters<CreateTableBuilder<never>['addColumn']>[1]

@@ -13,9 +13,9 @@ import { type SeedPlan, type SeedProgress, seed } from './seed.ts'
 import { sessionStore } from './sessions.ts'
 import { signingKeyStore } from './signing-keys.ts'
 import { sqliteEngine } from './sqlite-engine.ts'
-import { sqliteUpkeep, type Upkeep } from './sqlite-upkeep.ts'
 import { statusListStore } from './status-lists.ts'
 import { inTransaction } from './transaction.ts'
+import type { Upkeep } from './upkeep.ts'
 import { userStore } from './users.ts'
 
 /** A database, ready to be migrated and used. */
@@ -49,8 +49,11 @@ export function openDatabase(url: string, use: PostgresUse): Database {
     isExposed: engine.isExposed,
     store: storeOn(database),
     migrations,
-    upkeep: sqliteUpkeep(database),
-    seed: (plan, onProgress) => seed(database, plan, onProgress),
+    upkeep: engine.upkeep(database),
+    seed: async (plan, onProgress) => {
+      await seed(database, plan, onProgress)
+      await engine.takeStock(database)
+    },
     assertReady: async () => {
       const due = await migrations.due()
       if (due.length > 0) throw new Error(`Cannot use this database: it lacks ${due.join(', ')}`)

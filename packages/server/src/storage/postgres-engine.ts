@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { Engine } from './engine.ts'
 import { readPostgresAddress } from './postgres-address.ts'
 import { type PostgresUse, postgresDialect } from './postgres-dialect.ts'
+import type { Upkeep } from './upkeep.ts'
 
 /** Any number that nobody else locks: which one says nothing. */
 const migrationLock = sql.lit(7_263_941_180_552)
@@ -34,5 +35,21 @@ export function postgresEngine(url: string, use: PostgresUse): Engine {
       await sql`select set_config('lock_timeout', ${lockTimeout}, true)`.execute(transaction)
     },
     patientDialect: postgresDialect(address, { ...use, poolSize: 1, statementTimeoutSeconds: undefined }),
+    upkeep: () => postgresUpkeep,
+    takeStock: async (database) => {
+      // By name: without names it would be every table of the database, of other programs too.
+      const tables = ['users', 'known_networks', 'sessions', 'refresh_tokens', 'revocations', 'auth_events']
+      await sql`analyze ${sql.join(tables.map((table) => sql.table(table)))}`.execute(database)
+    },
   }
+}
+
+/** Its own tools do it better than a program beside it, and most who run one already use them. */
+const postgresUpkeep: Upkeep = {
+  backUp: async () => {
+    throw new Error('Cannot back up a Postgres: use pg_dump, or the backups of who runs it')
+  },
+  check: async () => {
+    throw new Error('Cannot check a Postgres: use pg_amcheck, and latchkey migrate status for the migrations')
+  },
 }

@@ -1,6 +1,7 @@
 import { type KyselyPlugin, sql } from 'kysely'
 import type { Engine } from './engine.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
+import { sqliteUpkeep } from './sqlite-upkeep.ts'
 
 export function sqliteEngine(path: string): Engine {
   return {
@@ -22,6 +23,9 @@ export function sqliteEngine(path: string): Engine {
     // Every transaction of this engine has the database to itself.
     holdMigrations: async () => {},
     patientDialect: undefined,
+    upkeep: sqliteUpkeep,
+    // It plans by which indexes there are.
+    takeStock: async () => {},
   }
 }
 

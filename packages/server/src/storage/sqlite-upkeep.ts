@@ -2,18 +2,7 @@ import { closeSync, existsSync, fsyncSync, linkSync, openSync, rmSync, statSync 
 import { basename, dirname, join, resolve } from 'node:path'
 import { type Kysely, sql } from 'kysely'
 import type { Schema } from './schema.ts'
-
-/** What operators do to a database now and then, beside the servers that run on it. */
-export type Upkeep = {
-  /**
-   * Copies the database, as it is at this instant, into a new file for its owner alone, and answers the file's bytes.
-   * What was acknowledged before is in the copy. Servers go on reading and writing. Does NOT copy the master key.
-   * @throws {Error} where there is such a file already, or the copy cannot be written; then nothing is left behind
-   */
-  backUp(file: string): Promise<number>
-  /** Reads everything, and answers what is wrong, in words of the engine: empty lists where nothing is. */
-  check(): Promise<{ integrity: string[]; foreignKeys: string[] }>
-}
+import type { Upkeep } from './upkeep.ts'
 
 export function sqliteUpkeep(database: Kysely<Schema>): Upkeep {
   return {
