@@ -187,7 +187,7 @@ async function logOut(model: Model, { house }: World, at: number): Promise<void>
 /** From here on sessions are in the next list. */
 function nextList(model: Model, { database }: World): void {
   model.list += 1
-  database.run(`update sqlite_sequence set seq = ${model.list * 65_536} where name = 'sessions'`)
+  database.numberSessionsFrom(model.list * 65_536 + 1)
 }
 
 /** As if the tokens of all lists but the newest had died. */

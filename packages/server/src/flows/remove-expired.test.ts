@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterEach, expect, test, vi } from 'vitest'
 import { secret } from '../testing/shared-secret.ts'
-import { emptyDatabase, freshDatabase, openTestDatabase } from '../testing/test-database.ts'
+import { emptyDatabase, freshDatabase, onSqlite, openTestDatabase } from '../testing/test-database.ts'
 import { ada, bob, callerOf, testHouse } from '../testing/test-house.ts'
 import { removeExpired } from './remove-expired.ts'
 
@@ -145,7 +145,7 @@ test('run() keeps an hour more than it must, for processes whose clocks differ',
   expect([early, expiry.removedRows()['sessions']]).toEqual([0, 1])
 })
 
-test('start() removes within three quarters of an hour, again and again, until it is closed', async () => {
+onSqlite('start() removes within three quarters of an hour, again and again, until it is closed', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   const { auth, clock, expiry } = await testHouse(lifetimes)
   const removed = () => expiry.removedRows()['sessions']

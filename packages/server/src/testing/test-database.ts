@@ -37,6 +37,8 @@ export type Onlooker = {
   version(): unknown
   /** How many commits have changed something, as long as rows are only added. */
   commits(): number
+  /** The next session gets this number. */
+  numberSessionsFrom(number: number): void
   /** From now on every write of this kind fails, such as `insert on auth_events`. */
   breakWrites(kind: string): void
 }
@@ -100,6 +102,8 @@ function fileOnlooker(path: string): Onlooker {
     events: () => database.prepare('select * from auth_events order by sequence').all() as EventRow[],
     version,
     commits: version,
+    numberSessionsFrom: (number) =>
+      database.exec(`update sqlite_sequence set seq = ${number - 1} where name = 'sessions'`),
     breakWrites: (kind) =>
       database.exec(`create trigger broken before ${kind} begin select raise(abort, 'no room'); end`),
   }
@@ -180,6 +184,7 @@ function schemaOnlooker(url: string): Onlooker {
     events: () => rows('select * from auth_events order by sequence'),
     version: () => JSON.stringify(writers()),
     commits: () => new Set(writers().map(({ writer }) => writer)).size,
+    numberSessionsFrom: (number) => void rows(`alter table sessions alter column number restart with ${number}`),
     breakWrites: (kind) => {
       changed.add(schema)
       rows(`create function broken() returns trigger language plpgsql as $$ begin raise 'no room'; end $$;
