@@ -97,8 +97,8 @@ export default {
     {
       name: 'only-storage-knows-sql',
       severity: 'error',
-      from: { path: '^packages/server/src', pathNot: [room('storage'), '\\.test\\.ts$'] },
-      to: { path: ['node_modules/kysely/', '^node:sqlite$'] },
+      from: { path: '^packages/server/src', pathNot: [room('storage'), room('testing'), '\\.test\\.ts$'] },
+      to: { path: ['node_modules/kysely/', 'node_modules/pg/', '^node:sqlite$'] },
     },
     {
       name: 'examples-use-what-is-published',

@@ -3,22 +3,52 @@ import { defineConfig } from 'vitest/config'
 
 const conditions = ['latchkey-source', 'node', 'default']
 
+/** Tests of the server that ask for a database: each file is run once on each engine. */
+const onBothEngines = ['packages/server/{src/{flows,http,storage},test}/**/*.test.ts', 'packages/server/src/*.test.ts']
+const onSqliteAlone = ['packages/server/{src,test}/**/*.sqlite.test.ts']
+const onPostgresAlone = ['packages/server/{src,test}/**/*.postgres.test.ts']
+
+const common = {
+  globals: false,
+  testTimeout: 20_000,
+  hookTimeout: 30_000,
+}
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
-    include: [
-      'packages/*/{src,test}/**/*.test.ts',
-      'examples/**/*.test.ts',
-      'scripts/**/*.test.ts',
-      'docs/**/*.test.ts',
-      'bench/**/*.test.ts',
-    ],
-    globals: false,
     // Of two cores the runner would use one.
     maxWorkers: Math.max(2, availableParallelism() - 1),
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          ...common,
+          name: 'sqlite',
+          include: [
+            'packages/*/{src,test}/**/*.test.ts',
+            'examples/**/*.test.ts',
+            'scripts/**/*.test.ts',
+            'docs/**/*.test.ts',
+            'bench/**/*.test.ts',
+          ],
+          exclude: onPostgresAlone,
+          provide: { engine: 'sqlite' },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          ...common,
+          name: 'postgres',
+          include: onBothEngines,
+          exclude: onSqliteAlone,
+          provide: { engine: 'postgres' },
+          globalSetup: 'packages/server/src/testing/start-postgres.ts',
+        },
+      },
+    ],
     coverage: {
       provider: 'v8',
       include: ['packages/*/src/**/*.ts'],
@@ -26,7 +56,7 @@ export default defineConfig({
       exclude: [
         '**/*.test.ts',
         '**/testing/**',
-        'packages/server/src/cli/!(assemble|block-list).ts',
+        'packages/server/src/cli/!(assemble|block-list|database).ts',
         '**/hash-worker.ts',
         'packages/server/src/storage/seed.ts',
       ],

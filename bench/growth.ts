@@ -11,8 +11,8 @@ import { createReadStream, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { assemble, hashesOf, passwordsOf } from '../packages/server/src/cli/assemble.ts'
+import { openConfiguredDatabase } from '../packages/server/src/cli/database.ts'
 import { loadConfig } from '../packages/server/src/config/load-config.ts'
-import { openDatabase } from '../packages/server/src/storage/open-store.ts'
 import { median } from './measure.ts'
 
 const password = 'SecurePass123'
@@ -38,8 +38,9 @@ function seed(url: string, sizes: Partial<typeof few> = {}): void {
 /** A product on one database, and the requests that are timed on it, for the user of a round. */
 async function subject(url: string) {
   const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
-  const { app, close } = assemble(loadConfig({ ...settings, DATABASE_URL: url }), { log: silent })
-  const database = openDatabase(url)
+  const config = loadConfig({ ...settings, DATABASE_URL: url })
+  const { app, close } = assemble(config, { log: silent })
+  const database = openConfiguredDatabase(config)
   const emails = await randomEmails(database)
   await database.close()
   const signedIn: { token: string; refresh_token: string }[] = []
@@ -72,7 +73,7 @@ async function subject(url: string) {
   }
 }
 
-async function randomEmails({ store }: ReturnType<typeof openDatabase>): Promise<string[]> {
+async function randomEmails({ store }: ReturnType<typeof openConfiguredDatabase>): Promise<string[]> {
   const [last] = await store.users.list({ afterEmail: 'user0999998@bench.example', limit: 1 })
   const users = last ? 1_000_000 : few.users
   return Array.from({ length: rounds + 1 }, () => {

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { beforeAll, expect, test } from 'vitest'
-import { openDatabase } from '../packages/server/src/storage/open-store.ts'
+import { openConfiguredDatabase } from '../packages/server/src/cli/database.ts'
+import { loadConfig } from '../packages/server/src/config/load-config.ts'
 import { readPage, sectionOf, tableRows } from './markdown.ts'
 
 type Column = { name: string; type: string; notnull: number }
@@ -15,7 +16,7 @@ const actual = new Map<string, string[][]>()
 beforeAll(async () => {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-model-'))
   const path = join(folder, 'latchkey.db')
-  const fresh = openDatabase(`sqlite:${path}`)
+  const fresh = openConfiguredDatabase(loadConfig({ DATABASE_URL: `sqlite:${path}` }))
   await fresh.migrations.up()
   await fresh.close()
 

@@ -2,6 +2,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { settings } from '../packages/server/src/config/settings.ts'
 import { ada, testHouse } from '../packages/server/src/testing/test-house.ts'
 import { codeBlocks, flat, readPage, root, sectionOf, tableRows } from './markdown.ts'
 import { freePort, startProgram, startServer } from './started-server.ts'
@@ -274,11 +275,11 @@ test('SECURITY.md has rules for encryption, logs, retention and access of every 
 test('SECURITY.md lists all outgoing connections [ASVS 13.1.1]', () => {
   const outgoing = section('Outgoing connections')
 
-  expect(outgoing).toContain('The server makes none')
+  expect(outgoing).toContain('The server makes none but to the Postgres that `DATABASE_URL` names')
   expect(outgoing).toContain('connects to the issuer alone')
 })
 
-test('no file of the server opens a connection, as SECURITY.md says', () => {
+test('no file of the server opens a connection but the one to Postgres, as SECURITY.md says', () => {
   const sources = globSync('packages/server/src/**/*.ts', { cwd: root }).filter(
     (path) => !/\.test\.ts$|\/testing\//.test(path),
   )
@@ -290,13 +291,17 @@ test('no file of the server opens a connection, as SECURITY.md says', () => {
     )
   })
 
-  expect(callers).toEqual([])
+  expect(callers).toEqual(['packages/server/src/storage/postgres-dialect.ts'])
 })
 
 test('SECURITY.md gives the size of the pool and what happens at its limit [ASVS 13.1.2]', () => {
-  const [database = []] = tableRows(sectionOf(page, 'Cost')).filter(([resource]) => resource?.startsWith('database'))
+  const databases = tableRows(sectionOf(page, 'Cost')).filter(([resource]) => resource?.startsWith('database'))
 
-  expect(database).toEqual([
+  expect(databases[0]?.slice(0, 2)).toEqual([
+    'database connections (Postgres)',
+    `${settings.DATABASE_POOL_SIZE.fallback} for each process (\`DATABASE_POOL_SIZE\`)`,
+  ])
+  expect(databases[1]).toEqual([
     'database connection (SQLite)',
     'one for each process; queries take turns',
     "in this process without a limit; 5 seconds for another process's write",

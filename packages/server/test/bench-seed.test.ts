@@ -1,6 +1,5 @@
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { openFile, temporaryFolder } from './database-file.ts'
+import { databaseOf, engine, lookInto, temporaryFolder } from '../src/testing/test-database.ts'
 import { run, serve } from './processes.ts'
 
 const small = ['--users', '50', '--sessions', '120', '--events', '700']
@@ -10,7 +9,7 @@ test('latchkey bench seed makes accounts that can log in, sessions and events, a
 
   const { code, stdout, stderr } = await run(['bench', 'seed', ...small], { folder })
 
-  const database = openFile(join(folder, 'data/latchkey.db'))
+  const database = lookInto(databaseOf(folder))
   const count = (table: string) => database.rows<{ n: number }>(`select count(*) as n from ${table}`)[0]?.n
   expect(code).toBe(0)
   expect(stdout).toMatch(
@@ -18,7 +17,7 @@ test('latchkey bench seed makes accounts that can log in, sessions and events, a
   )
   expect(stderr).toMatch(/^auth_events {5}\[#{30}\] 100 % {2}700 of 700, \d+\/s$/m)
   expect(['users', 'sessions', 'refresh_tokens', 'auth_events'].map(count)).toEqual([50, 120, 120, 700])
-  expect(database.rows('pragma foreign_key_check')).toEqual([])
+  if (engine === 'sqlite') expect(database.rows('pragma foreign_key_check')).toEqual([])
   const server = await serve({ folder })
   const body = { email: 'user0000007@bench.example', password: /is (\w+)\n$/.exec(stdout)?.[1] }
   const { status, json } = await server.request('/api/auth/login', { body })
@@ -36,5 +35,5 @@ test('latchkey bench seed refuses a database that has accounts, unless it is ask
   expect(refused).toMatchObject({ code: 1, stdout: '' })
   expect(refused.stderr).toBe('latchkey: Cannot seed this database: it has 50 accounts already\n')
   expect(JSON.parse(added.stdout)).toMatchObject({ users: 50, sessions: 120, events: 700 })
-  expect(openFile(join(folder, 'data/latchkey.db')).rows('select id from users')).toHaveLength(100)
+  expect(lookInto(databaseOf(folder)).rows('select id from users')).toHaveLength(100)
 })

@@ -2,8 +2,8 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { settings } from '../src/config/settings.ts'
+import { databaseOf, lookInto, onSqlite, temporaryFolder } from '../src/testing/test-database.ts'
 import { originAt, testHouse } from '../src/testing/test-house.ts'
-import { openFile, temporaryFolder } from './database-file.ts'
 import { run, serve } from './processes.ts'
 
 const email = 'ada@example.com'
@@ -14,9 +14,8 @@ const instant = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 /** A folder with a database in it, made without the command line. */
 async function migratedFolder() {
   const folder = temporaryFolder()
-  const path = join(folder, 'data/latchkey.db')
-  const { auth, close } = await testHouse({ DATABASE_URL: `sqlite:${path}` })
-  return { folder, auth, close, database: openFile(path) }
+  const { auth, close } = await testHouse({ DATABASE_URL: databaseOf(folder) })
+  return { folder, auth, close, database: lookInto(databaseOf(folder)) }
 }
 
 /** The same with one account in it, as the command line shows it. */
@@ -67,7 +66,7 @@ test.each([
 test.each([
   [['fly'], 'USAGE', 'there is no command "fly" with these words'],
   [['secret', '--loud'], 'USAGE', expect.stringMatching(/^Unknown option '--loud'/)],
-  [['users', 'list'], 'FAILED', expect.stringMatching(/^Cannot open DATABASE_URL/)],
+  [['users', 'list'], 'FAILED', expect.stringMatching(/^Cannot (open DATABASE_URL|use this database)/)],
 ])('latchkey %j --json fails with the bare message in one document', async (words, code, message) => {
   const { stdout, stderr } = await run([...words, '--json'], { folder: temporaryFolder() })
 
@@ -176,7 +175,7 @@ test('latchkey migrate refuses a database that is newer than the program', async
   expect(outcomes[0]?.stderr).toContain('it is newer than this program, which does not know 9999-from-the-future')
 })
 
-test.each([[['users', 'list']], [['keys', 'rotate']], [['backup', 'copy.db']], [['check']]])(
+onSqlite.each([[['users', 'list']], [['keys', 'rotate']], [['backup', 'copy.db']], [['check']]])(
   'latchkey %j without a database makes none, and says how to',
   async (words) => {
     const folder = temporaryFolder()
@@ -201,7 +200,7 @@ test('users and keys ask for a migrated database', async () => {
   expect(stderr).toContain('Cannot use this database: it lacks 0001-users-and-sessions')
 })
 
-test.each([
+onSqlite.each([
   ['is a folder', 'sqlite:.', 'EISDIR'],
   ['is no database', 'sqlite:notes.txt', 'file is not a database'],
   ['is below a file', 'sqlite:notes.txt/latchkey.db', 'ENOTDIR'],
@@ -342,7 +341,7 @@ async function serverWithSessions() {
   const codes = () => Promise.all([adas, adasOther, bobs].map(codeOf))
   const refresh = (tokens: { refresh_token: string }) =>
     server.request('/api/auth/refresh', { body: { refresh_token: tokens.refresh_token } })
-  return { folder, server, adas, bobs, codes, refresh, database: openFile(join(folder, 'data/latchkey.db')) }
+  return { folder, server, adas, bobs, codes, refresh, database: lookInto(databaseOf(folder)) }
 }
 
 test('latchkey users logout ends every session of one user at a server that runs beside it [ASVS 7.4.5]', async () => {

@@ -26,7 +26,7 @@ function addSessions({ database }: Awaited<ReturnType<typeof fileHouse>>, count:
   database.run(`
     with recursive counted(n) as (select 1 union all select n + 1 from counted where n < ${count})
     insert into sessions (id, user_id, created_at, last_used_at, expires_at, access_expires_at, ip_address, user_agent)
-    select lower(hex(randomblob(16))), users.id, 1, 1, ${end}, ${end}, '192.0.2.1', 'made' from counted, users`)
+    select 'made-' || n, users.id, 1, 1, ${end}, ${end}, '192.0.2.1', 'made' from counted, users`)
 }
 
 const living = 'select count(*) as count from sessions where revoked_at is null'

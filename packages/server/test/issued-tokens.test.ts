@@ -246,7 +246,11 @@ test('POST /api/auth/revoke is where the metadata names it, over TLS where the s
   const house = await apiHouse({ PUBLIC_URL: 'https://auth.example.com' })
   const { revocation_endpoint: url } = (await house.request('/.well-known/oauth-authorization-server')).json()
 
-  const answer = await house.send(new URL(url).pathname, { token: house.tokens.accessToken }, house)
+  const answer = await house.send(
+    new URL(url).pathname,
+    { token: house.tokens.accessToken },
+    { credential: house.credential },
+  )
 
   expect(url).toBe('https://auth.example.com/api/auth/revoke')
   expect(answer.status).toBe(200)

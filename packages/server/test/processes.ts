@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished } from 'vitest'
+import { databaseOf, engine } from '../src/testing/test-database.ts'
 
 const program = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url))
 const repository = fileURLToPath(new URL('../../..', import.meta.url))
@@ -32,6 +33,7 @@ function start(words: readonly string[], { folder, settings = {}, input, command
       NODE_ENV: 'test',
       BCRYPT_COST: '4',
       PORT: '0',
+      ...(engine === 'postgres' ? { DATABASE_URL: databaseOf(folder), DATABASE_DURABILITY: 'any' } : {}),
       ...settings,
     },
   })

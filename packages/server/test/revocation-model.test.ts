@@ -7,14 +7,13 @@
  */
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { createVerifier, TokenError, type Verifier } from '@latchkey/verify'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createNodeServer } from '../src/http/node-listener.ts'
+import { freshDatabase, lookInto } from '../src/testing/test-database.ts'
 import { ada, callerOf, testHouse } from '../src/testing/test-house.ts'
-import { openFile, temporaryFolder } from './database-file.ts'
 import { type Answer, byEvent, type Mischief, openNetwork } from './network.ts'
 
 const runs = Number(process.env['CHAOS_RUNS'] ?? 10)
@@ -47,8 +46,7 @@ type Command = fc.AsyncCommand<Model, World>
 /** A server, which can be started again, its network, and two verifiers whose clocks can be set. */
 async function openWorld() {
   const network = await openNetwork()
-  const path = join(temporaryFolder(), 'latchkey.db')
-  const settings = { DATABASE_URL: `sqlite:${path}`, PUBLIC_URL: network.url }
+  const settings = { DATABASE_URL: await freshDatabase(), PUBLIC_URL: network.url }
   let server = await start()
   const skews = [0, 0]
   const verifiers = [verifierAt(0), verifierAt(1)]
@@ -82,7 +80,7 @@ async function openWorld() {
   }
 
   await server.house.auth.signUp(ada)
-  const database = openFile(path)
+  const database = lookInto(settings.DATABASE_URL)
   network.leadTo(server.port)
 
   return {
@@ -247,7 +245,7 @@ async function logOutThree(model: Model, world: World): Promise<void> {
 /** From here on sessions are in the next list. */
 function nextList(model: Model, { database }: World): void {
   model.list += 1
-  database.run(`update sqlite_sequence set seq = ${model.list * 65_536} where name = 'sessions'`)
+  database.numberSessionsFrom(model.list * 65_536 + 1)
 }
 
 /** As if the tokens of all lists but the newest had died. */

@@ -9,7 +9,7 @@ import { followRevocations } from '../../verify/src/revocation-feed.ts'
 import { readTokenStatus } from '../../verify/src/token-status.ts'
 import { listPositions } from '../src/crypto/list-positions.ts'
 import { statusListUri } from '../src/domain/status-list.ts'
-import { openFile } from './database-file.ts'
+import { lookInto } from '../src/testing/test-database.ts'
 import type { Answer } from './network.ts'
 import { run } from './processes.ts'
 import { becomes, byJumpingNode, outcomeOf, survivingServer, verifierOf, verifierProcess, watch } from './surviving.ts'
@@ -252,13 +252,13 @@ function feedOf(issuer: string) {
 }
 
 /** Writes sessions into the database, and answers where the bit of each stands. */
-function add100_000Sessions({ url, databasePath }: Server) {
-  const database = openFile(databasePath)
+function add100_000Sessions({ url, databaseUrl }: Server) {
+  const database = lookInto(databaseUrl)
   const [now, end] = [Date.now(), Date.now() + 86_400_000]
   database.run(`
     with recursive counted(n) as (select 1 union all select n + 1 from counted where n < 100000)
     insert into sessions (id, user_id, created_at, last_used_at, expires_at, access_expires_at, ip_address, user_agent)
-    select lower(hex(randomblob(16))), users.id, ${now}, ${now}, ${end}, ${end}, '192.0.2.1', 'made' from counted, users;
+    select 'made ' || n, users.id, ${now}, ${now}, ${end}, ${end}, '192.0.2.1', 'made' from counted, users;
     insert into status_lists select distinct number / 65536, ${end} from sessions where true on conflict (list) do nothing`)
   const [seed] = database.rows<{ seed: string }>('select seed from status_list_seed')
   const position = listPositions(seed?.seed ?? '')

@@ -5,8 +5,8 @@ import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { databaseOf, lookInto, onSqlite, temporaryFolder } from '../src/testing/test-database.ts'
 import { testHouse } from '../src/testing/test-house.ts'
-import { openFile, temporaryFolder } from './database-file.ts'
 import { byBin, byRunner, run, serve } from './processes.ts'
 import { answersOf, bytesUntilClosed, dial, post } from './raw-socket.ts'
 
@@ -15,7 +15,7 @@ const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8)
 
 /** Leaves a database in a folder whose first key pair is sealed by the master key beside it. */
 async function folderWithKey(folder: string): Promise<void> {
-  const { keys, close } = await testHouse({ DATABASE_URL: `sqlite:${join(folder, 'data/latchkey.db')}` })
+  const { keys, close } = await testHouse({ DATABASE_URL: databaseOf(folder) })
   await keys.current()
   await close()
 }
@@ -38,7 +38,7 @@ async function freePort(): Promise<number> {
   return port
 }
 
-test('a first start makes a database and a master key for its owner alone, and says so', async () => {
+onSqlite('a first start makes a database and a master key for its owner alone, and says so', async () => {
   const folder = temporaryFolder()
 
   const server = await serve({ folder })
@@ -57,7 +57,7 @@ test('a fresh server has no account [ASVS 6.3.2, ASVS 15.2.3]', async () => {
 
   await serve({ folder })
 
-  expect(openFile(join(folder, 'data/latchkey.db')).rows('select id from users')).toEqual([])
+  expect(lookInto(databaseOf(folder)).rows('select id from users')).toEqual([])
 })
 
 test('a second start uses what is there: accounts, sessions, keys and refresh tokens', async () => {
@@ -199,7 +199,7 @@ test('pipelined requests at SIGTERM are each done once, or not at all', async ()
   const [received] = await Promise.all([bytesUntilClosed(socket), server.stop()])
 
   const answers = answersOf(received)
-  const made = openFile(join(folder, 'data/latchkey.db')).rows('select email from users')
+  const made = lookInto(databaseOf(folder)).rows('select email from users')
   expect(answers.map(({ status }) => status)).toEqual(made.map(() => 201))
   expect(made.length).toBeGreaterThan(0)
 })
@@ -278,9 +278,10 @@ test('a port for METRICS that another program uses stops the start, with nothing
 
 test('a database that is newer than the program is refused', async () => {
   const folder = temporaryFolder()
-  const path = join(folder, 'data/latchkey.db')
-  await testHouse({ DATABASE_URL: `sqlite:${path}` })
-  openFile(path).run(`insert into kysely_migration (name, timestamp) values ('9999-from-the-future', '2030')`)
+  await testHouse({ DATABASE_URL: databaseOf(folder) })
+  lookInto(databaseOf(folder)).run(
+    `insert into kysely_migration (name, timestamp) values ('9999-from-the-future', '2030')`,
+  )
 
   const { code, stderr } = await run(['serve'], { folder })
 
@@ -300,7 +301,7 @@ test('a master key that is not the one of the database is refused at the start',
   expect(stderr).not.toContain(settings.MASTER_KEY)
 })
 
-test('a master key that others may read is refused [ASVS 13.3.2]', async () => {
+onSqlite('a master key that others may read is refused [ASVS 13.3.2]', async () => {
   const folder = temporaryFolder()
   await folderWithKey(folder)
   chmodSync(join(folder, 'data/master.key'), 0o644)
@@ -321,7 +322,7 @@ test('a file .env in the working directory counts, and the environment before it
   expect((await server.request('/.well-known/jwks.json')).json()).toEqual({ keys: [] })
   expect((await server.request('/docs')).status).toBe(404)
   expect((await server.request('/metrics')).status).toBe(200)
-  expect(readdirSync(join(folder, 'data'))).not.toContain('master.key')
+  expect(readdirSync(folder, { recursive: true })).not.toContain('data/master.key')
   expect(server.stdout() + server.stderr()).not.toContain(secret)
 })
 
@@ -407,7 +408,7 @@ test('logs are one JSON object a line, and neither they nor the audit log hold a
     expect(JSON.parse(line)).toMatchObject({ level: expect.any(String), time: expect.any(String) })
   expect(lines.length).toBeGreaterThan(14)
 
-  const database = openFile(join(folder, 'data/latchkey.db'))
+  const database = lookInto(databaseOf(folder))
   const written = [server.stdout(), server.stderr(), JSON.stringify(database.events())].join('\n')
   const tokens = [signup, login, refresh].flatMap((answer) => [answer.json().token, answer.json().refresh_token])
   const parts = tokens.flatMap((one: string) => [one, ...one.split('.').slice(1), one.slice(-20)])

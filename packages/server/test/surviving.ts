@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { createVerifier, type Verifier, type VerifierOptions, type VerifierStatus } from '@latchkey/verify'
 import { expect, onTestFinished } from 'vitest'
-import { temporaryFolder } from './database-file.ts'
+import { databaseOf, temporaryFolder } from '../src/testing/test-database.ts'
 import { openNetwork } from './network.ts'
 import { byNode, serve } from './processes.ts'
 
@@ -38,7 +38,7 @@ export async function survivingServer(settings: Record<string, string> = {}, com
     url: network.url,
     network,
     surroundings,
-    databasePath: `${folder}/data/latchkey.db`,
+    databaseUrl: databaseOf(folder),
     request: (path: string, options?: Parameters<typeof process.request>[1]) => process.request(path, options),
     /** Lets verifiers reach it. */
     connect: () => network.leadTo(process.port),

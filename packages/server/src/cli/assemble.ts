@@ -4,7 +4,7 @@ import { isIP } from 'node:net'
 import { dirname, join } from 'node:path'
 import { createVerifier, TokenError } from '@latchkey/verify'
 import { createAuth } from '../auth.ts'
-import type { Config } from '../config/load-config.ts'
+import { type Config, loadConfig } from '../config/load-config.ts'
 import type { Rate } from '../config/rate.ts'
 import { type MasterKey, readOrMakeMasterKey } from '../crypto/master-key.ts'
 import { type Seal, sealUnder } from '../crypto/seal.ts'
@@ -28,8 +28,8 @@ import { withPeppers } from '../hashing/pepper.ts'
 import { createApp } from '../http/app.ts'
 import { createMetrics } from '../http/metrics.ts'
 import { memoryLimit, unlimited } from '../limits/memory-limit.ts'
-import { openDatabase } from '../storage/open-store.ts'
 import { readBlockList } from './block-list.ts'
+import { databaseFile, openConfiguredDatabase } from './database.ts'
 import { operator } from './operator.ts'
 import { readAccessToken } from './read-access-token.ts'
 
@@ -45,7 +45,7 @@ type Surroundings = { log: Log; now?: () => number }
  * @throws {Error} where the block list cannot be read
  */
 export function assemble(config: Config, { log, now = Date.now }: Surroundings) {
-  const database = openDatabase(config.DATABASE_URL)
+  const database = openConfiguredDatabase(config)
   const { store } = database
   const metrics = createMetrics({ removedRows: () => expiry.removedRows(), hashLoad: () => hashes.load(), log })
   const hashes = hashesOf(config, metrics.observeHash)
@@ -162,9 +162,14 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
     verifier,
     keys,
     metrics,
+    address: { named: database.named, isExposed: database.isExposed },
     migrations: database.migrations,
     migrate,
-    assertMigrated: database.assertReady,
+    /** Refuses a database that this program would not serve from the start. */
+    assertMigrated: async () => {
+      await database.migrations.status()
+      await database.assertReady()
+    },
     revocations,
     refusals,
     expiry,
@@ -209,10 +214,10 @@ function limitOf(name: string, rate: Rate | 'off'): Limit {
   return rate === 'off' ? unlimited : memoryLimit(name, rate)
 }
 
-/** Where the master key of a database is kept; undefined for a database in memory. */
-export function masterKeyPath({ DATABASE_URL }: Config): string | undefined {
-  const path = DATABASE_URL.replace(/^sqlite:/, '')
-  return path === ':memory:' ? undefined : join(dirname(path), 'master.key')
+/** Where the master key is kept: beside the file of the database, and where that is none, where it would be by default. */
+export function masterKeyPath(config: Config): string | undefined {
+  if (config.DATABASE_URL === 'sqlite::memory:') return undefined
+  return join(dirname(databaseFile(config) ?? databaseFile(loadConfig({})) ?? ''), 'master.key')
 }
 
 function masterKeyReader(config: Config): () => MasterKey {

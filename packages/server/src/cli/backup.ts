@@ -1,5 +1,5 @@
-import { openDatabase } from '../storage/open-store.ts'
 import { type Output, show } from './command.ts'
+import { openConfiguredDatabase } from './database.ts'
 import { readConfig } from './environment.ts'
 import { assertThereIsADatabase } from './migrated-house.ts'
 
@@ -7,7 +7,7 @@ import { assertThereIsADatabase } from './migrated-house.ts'
 export async function backup(output: Output, file: string): Promise<void> {
   const config = readConfig()
   assertThereIsADatabase(config)
-  const database = openDatabase(config.DATABASE_URL)
+  const database = openConfiguredDatabase(config)
   try {
     const bytes = await database.upkeep.backUp(file)
     show(output, { wrote: file, bytes }, `Wrote ${file} (${bytes} bytes)\nThe master key is not in it: keep it apart`)

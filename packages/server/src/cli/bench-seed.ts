@@ -2,9 +2,9 @@ import { statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Config } from '../config/load-config.ts'
 import { newId } from '../crypto/secrets.ts'
-import { openDatabase } from '../storage/open-store.ts'
 import { hashesOf, passwordsOf } from './assemble.ts'
 import { type Output, show, UsageError } from './command.ts'
+import { databaseFile, openConfiguredDatabase } from './database.ts'
 import { readConfig } from './environment.ts'
 
 const password = 'SecurePass123'
@@ -21,7 +21,7 @@ const barWidth = 30
 export async function benchSeed(output: Output, flags: string[]): Promise<void> {
   const { isAddition, ...sizes } = readFlags(flags)
   const config = readConfig()
-  const database = openDatabase(config.DATABASE_URL)
+  const database = openConfiguredDatabase(config, { patiently: true })
   const hashes = hashesOf(config, () => {})
   try {
     await database.migrations.up()
@@ -57,9 +57,11 @@ function readFlags(flags: string[]): Sizes & { isAddition: boolean } {
 }
 
 /** A disk that is full in the middle would be no database to measure. */
-function assertRoom({ DATABASE_URL }: Config, { users, sessions, events }: Sizes): void {
+function assertRoom(config: Config, { users, sessions, events }: Sizes): void {
+  const path = databaseFile(config)
+  if (path === undefined) return
   const needed = users * bytesPerRow.users + sessions * bytesPerRow.sessions + events * bytesPerRow.events
-  const { bavail, bsize } = statfsSync(dirname(DATABASE_URL.replace(/^sqlite:/, '')))
+  const { bavail, bsize } = statfsSync(dirname(path))
   const gigabytes = (bytes: number) => (bytes / 1e9).toFixed(1)
   if (needed > bavail * bsize) {
     throw new Error(`Cannot seed: it takes about ${gigabytes(needed)} GB, and ${gigabytes(bavail * bsize)} GB are free`)

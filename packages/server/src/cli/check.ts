@@ -1,5 +1,5 @@
-import { openDatabase } from '../storage/open-store.ts'
 import { type Output, show } from './command.ts'
+import { openConfiguredDatabase } from './database.ts'
 import { readConfig } from './environment.ts'
 import { assertThereIsADatabase } from './migrated-house.ts'
 
@@ -10,7 +10,7 @@ import { assertThereIsADatabase } from './migrated-house.ts'
 export async function check(output: Output): Promise<void> {
   const config = readConfig()
   assertThereIsADatabase(config)
-  const database = openDatabase(config.DATABASE_URL)
+  const database = openConfiguredDatabase(config)
   try {
     const { integrity, foreignKeys } = await database.upkeep.check()
     // A damaged file cannot be trusted in what it says of its migrations.

@@ -98,7 +98,8 @@ function diagnosis(error: unknown) {
     const lines = [`latchkey: ${[message, ...(details ?? []).map(({ issue }) => issue)].join(': ')}`]
     return { exitCode: exitCodes.refused, code, message, details, lines }
   }
-  const message = chainOf(error).join(': ')
+  // What a client must not know of a database that fails, its operator must.
+  const message = chainOf(error instanceof Refusal ? (error.cause ?? error) : error).join(': ')
   return { exitCode: exitCodes.failed, code: 'FAILED', message, details: null, lines: [`latchkey: ${message}`] }
 }
 

@@ -1,10 +1,10 @@
-import { openDatabase } from '../storage/open-store.ts'
 import { type Output, show } from './command.ts'
+import { openConfiguredDatabase } from './database.ts'
 import { readConfig } from './environment.ts'
 
 /** Brings the database up to this program. */
 export async function migrateUp(output: Output): Promise<void> {
-  const database = openDatabase(readConfig().DATABASE_URL)
+  const database = openConfiguredDatabase(readConfig())
   try {
     const applied = await database.migrations.up()
     show(
@@ -19,7 +19,7 @@ export async function migrateUp(output: Output): Promise<void> {
 
 /** Tells which migrations the database has. */
 export async function migrateStatus(output: Output): Promise<void> {
-  const database = openDatabase(readConfig().DATABASE_URL)
+  const database = openConfiguredDatabase(readConfig())
   try {
     const migrations = await database.migrations.status()
     const lines = migrations.map(({ name, appliedAt }) => `${name}  ${appliedAt ?? 'pending'}`)

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import type { Config } from '../config/load-config.ts'
 import { assemble, type House } from './assemble.ts'
+import { databaseFile } from './database.ts'
 import { readConfig } from './environment.ts'
 import { createLog } from './log.ts'
 
@@ -22,9 +23,11 @@ export async function inMigratedHouse(work: (house: House) => Promise<void>): Pr
 }
 
 /** @throws {Error} where the file of the database is missing: it would be made, and be empty */
-export function assertThereIsADatabase({ DATABASE_URL }: Config): void {
-  const path = DATABASE_URL.replace(/^sqlite:/, '')
-  if (!existsSync(path)) {
-    throw new Error(`Cannot open DATABASE_URL "${DATABASE_URL}": there is no such file: run latchkey migrate first`)
+export function assertThereIsADatabase(config: Config): void {
+  const path = databaseFile(config)
+  if (path !== undefined && !existsSync(path)) {
+    throw new Error(
+      `Cannot open DATABASE_URL "${config.DATABASE_URL}": there is no such file: run latchkey migrate first`,
+    )
   }
 }

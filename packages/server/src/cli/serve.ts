@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { type Config, loadConfig } from '../config/load-config.ts'
@@ -18,7 +17,6 @@ export async function serve(): Promise<void> {
   const config = await withPort(readConfig())
   const log = createLog(config.LOG_LEVEL)
   endOnSurprise(log)
-  const isNewDatabase = !existsSync(config.DATABASE_URL.replace(/^sqlite:/, ''))
   const house = assemble(config, { log })
 
   const drains: (() => Promise<void>)[] = []
@@ -30,10 +28,12 @@ export async function serve(): Promise<void> {
     const askedToStop = untilAskedToStop()
     for (const door of doorsOf(config, house)) drains.push(await open(door))
 
+    if (house.address.isExposed)
+      log.warn({ database: house.address.named }, 'Password hashes cross the network to the database without TLS')
     if (isExposed(config))
       log.warn({ host: config.HOST }, 'Listening for other machines without TLS: put a proxy with TLS before it')
     house.expiry.start()
-    announce(config, house, { isNewDatabase, migrated })
+    announce(config, house, migrated)
     log.info({ url: listeningUrl(config), issuer: config.PUBLIC_URL, migrated }, 'Listening')
     await askedToStop
     log.info({}, 'Stopping')
@@ -104,20 +104,16 @@ function listeningUrl({ HOST, PORT }: Config): string {
 }
 
 /** For the person at the terminal; the log has its own line. */
-function announce(
-  config: Config,
-  house: House,
-  { isNewDatabase, migrated }: { isNewDatabase: boolean; migrated: string[] },
-): void {
+function announce(config: Config, house: House, migrated: string[]): void {
   const url = listeningUrl(config)
-  const path = config.DATABASE_URL.replace(/^sqlite:/, '')
+  const isNewDatabase = migrated.includes(house.migrations.first)
   const keyPath = masterKeyPath(config)
   const madeKey = config.JWT_SECRET === undefined && !config.MASTER_KEY && house.masterKey().isNew
   const lines = [
     `Latchkey listens on ${url}`,
     ...(config.DOCS === 'on' ? [`  API reference  ${url}/docs`] : []),
     `  Issuer         ${config.PUBLIC_URL} (${config.JWT_SECRET === undefined ? config.JWT_ALGORITHM : 'HS256, shared secret'})`,
-    `  Database       ${path}${isNewDatabase ? ' (made now)' : migrated.length > 0 ? ' (migrated now)' : ''}`,
+    `  Database       ${house.address.named}${isNewDatabase ? ' (made now)' : migrated.length > 0 ? ' (migrated now)' : ''}`,
     ...(madeKey ? [`  Master key     ${keyPath} (made now: back it up apart from the database)`] : []),
   ]
   process.stderr.write(`${lines.join('\n')}\n`)

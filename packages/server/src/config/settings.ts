@@ -96,7 +96,10 @@ function publicUrl(text: string, environment: Environment): Reading<string> {
 
 function databaseUrl(text: string): Reading<string> {
   const isSqlite = /^sqlite:.+$/.test(text)
-  return isSqlite ? { value: text } : { takes: 'sqlite:PATH or sqlite::memory:' }
+  const isPostgres = /^postgres(ql)?:\/\//.test(text) && URL.canParse(text)
+  return isSqlite || isPostgres
+    ? { value: text }
+    : { takes: 'sqlite:PATH, sqlite::memory: or postgres://USER:PASSWORD@HOST/DATABASE' }
 }
 
 function jwtSecret(text: string): Reading<string | undefined> {
@@ -143,8 +146,35 @@ export const settings = {
   }),
   DATABASE_URL: setting({
     fallback: 'sqlite:data/latchkey.db',
-    meaning: 'Where users and sessions are kept: `sqlite:PATH`. The file and its folder are made when missing.',
+    meaning:
+      'Where users and sessions are kept: `sqlite:PATH`, made with its folder when missing, or `postgres://USER:PASSWORD@HOST/DATABASE`, shared by many servers.',
     read: databaseUrl,
+  }),
+  DATABASE_POOL_SIZE: setting({
+    fallback: '10',
+    meaning: 'Connections to Postgres at most, for each server.',
+    read: wholeNumber(1, 1000),
+  }),
+  DATABASE_CONNECT_TIMEOUT: setting({
+    fallback: '5s',
+    meaning: 'How long a request waits for a connection to Postgres.',
+    read: duration(1, 3600),
+  }),
+  DATABASE_STATEMENT_TIMEOUT: setting({
+    fallback: '10s',
+    meaning: 'How long Postgres works on one statement before it is given up.',
+    read: duration(1, 3600),
+  }),
+  DATABASE_LOCK_TIMEOUT: setting({
+    fallback: '5s',
+    meaning: 'How long a statement waits in Postgres for what another holds.',
+    read: duration(1, 3600),
+  }),
+  DATABASE_DURABILITY: setting({
+    fallback: 'required',
+    meaning:
+      '`required`: refuse a Postgres whose `synchronous_commit` or `fsync` is off, since it forgets acknowledged writes in a crash; `any`: take it.',
+    read: oneOf('required', 'any'),
   }),
   JWT_SECRET: setting({
     fallback: '',

@@ -22,7 +22,10 @@ export type Store = {
   expiry: ExpiryStore
   /**
    * Runs `work` as one transaction: all of it holds, or nothing. Inside, wait for nothing but the given store.
-   * A refusal thrown inside undoes everything, the audit line too: decide inside, throw outside.
+   * A refusal thrown inside undoes everything, the audit line too: decide inside, throw outside. The work may be run
+   * again from its beginning, where it met another transaction, so it must do nothing that cannot be undone.
+   *
+   * Who reads a user by id, or a live session, inside a transaction holds it: nobody changes it before the end.
    */
   transaction<Result>(work: (store: Store) => Promise<Result>): Promise<Result>
 }
@@ -131,8 +134,8 @@ export type RestoreStore = {
 
 export type AuditStore = {
   append(event: AuditEvent): Promise<void>
-  /** Adds to the line of the same window, or begins it. */
-  tally(windowKey: string, event: AuditEvent): Promise<void>
+  /** Adds each to the line of the same window, or begins it. No window may come twice. */
+  tally(lines: readonly { windowKey: string; event: AuditEvent }[]): Promise<void>
   /** A user's own lines, newest first, after the line `afterId`. `undefined` where that is not a line of this user. */
   listOf(userId: UserId, page: { afterId: string | undefined; limit: number }): Promise<AuditEvent[] | undefined>
 }

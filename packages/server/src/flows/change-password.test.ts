@@ -186,7 +186,7 @@ test('changePassword() says why the other sessions ended, and stores neither pas
 
   await house.auth.changePassword({ ...change, caller })
 
-  const sessions = house.database.rows('select revoked_reason from sessions order by revoked_reason')
+  const sessions = house.database.rows('select revoked_reason from sessions order by revoked_reason nulls first')
   const stored = JSON.stringify([house.database.rows('select * from users'), house.database.events()])
   expect(sessions).toEqual([{ revoked_reason: null }, { revoked_reason: 'password_changed' }])
   for (const secret of [ada.password, newPassword]) expect(stored).not.toContain(secret)
@@ -195,7 +195,7 @@ test('changePassword() says why the other sessions ended, and stores neither pas
 test('changePassword() puts the new hash under the cost of the setting', async () => {
   const old = await fileHouse({ BCRYPT_COST: '4' })
   const { accessToken } = await old.auth.signUp(ada)
-  const stronger = await testHouse({ BCRYPT_COST: '5', DATABASE_URL: `sqlite:${old.path}` })
+  const stronger = await testHouse({ BCRYPT_COST: '5', DATABASE_URL: old.databaseUrl })
 
   await stronger.auth.changePassword({ ...change, caller: await callerOf(old, accessToken) })
 

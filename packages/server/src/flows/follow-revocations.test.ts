@@ -15,7 +15,7 @@ test('a logout at one server is known to another on the same database within 100
   retry: 2,
 }, async () => {
   const here = await fileHouse()
-  const there = await testHouse({ DATABASE_URL: `sqlite:${here.path}` })
+  const there = await testHouse({ DATABASE_URL: here.databaseUrl })
   const { accessToken } = await here.auth.signUp(ada)
   await there.verifier.verify(accessToken)
 
@@ -30,7 +30,7 @@ test('a server that starts later knows of the logouts before', async () => {
   const { accessToken } = await here.auth.signUp(ada)
   await here.auth.logOut({ caller: await callerOf(here, accessToken), scope: 'local', origin: ada.origin })
 
-  const there = await testHouse({ DATABASE_URL: `sqlite:${here.path}` })
+  const there = await testHouse({ DATABASE_URL: here.databaseUrl })
 
   await expect(there.verifier.verify(accessToken)).rejects.toMatchObject(revoked)
 })

@@ -70,7 +70,7 @@ test('a replaced key leaves the published set when its last token is dead', asyn
 
 test('a rotated key is known to another server on the same database within a minute', async () => {
   const here = await fileHouse()
-  const there = await testHouse({ DATABASE_URL: `sqlite:${here.path}` })
+  const there = await testHouse({ DATABASE_URL: here.databaseUrl })
   await published(there)
   const { id } = await here.keys.rotate(ada.origin)
   there.clock.advance(minute)
@@ -82,7 +82,7 @@ test('a rotated key is known to another server on the same database within a min
 
 test('two servers on one database agree on their first key, though both make one at once', async () => {
   const here = await fileHouse()
-  const there = await testHouse({ DATABASE_URL: `sqlite:${here.path}` })
+  const there = await testHouse({ DATABASE_URL: here.databaseUrl })
 
   const [one, other] = await Promise.all([here.keys.current(), there.keys.current()])
 
@@ -92,7 +92,7 @@ test('two servers on one database agree on their first key, though both make one
 
 test('two servers on one database verify the tokens of one another', async () => {
   const here = await fileHouse()
-  const there = await testHouse({ DATABASE_URL: `sqlite:${here.path}` })
+  const there = await testHouse({ DATABASE_URL: here.databaseUrl })
   const { accessToken } = await here.auth.signUp(ada)
 
   const claims = await there.verifier.verify(accessToken)
@@ -132,7 +132,7 @@ test.each(['ES256', 'EdDSA', 'RS256'])(
 test('a new JWT_ALGORITHM begins with a key that is published before it signs', async () => {
   const old = await fileHouse()
   await old.auth.signUp(ada)
-  const house = await testHouse({ DATABASE_URL: `sqlite:${old.path}`, JWT_ALGORITHM: 'EdDSA' })
+  const house = await testHouse({ DATABASE_URL: old.databaseUrl, JWT_ALGORITHM: 'EdDSA' })
 
   const { keys } = await house.keys.publicKeys()
   const first = (await house.auth.logIn(ada)).accessToken
@@ -160,7 +160,7 @@ test('a server with another master key refuses to sign', async () => {
   const here = await fileHouse()
   await here.auth.signUp(ada)
   const there = await testHouse({
-    DATABASE_URL: `sqlite:${here.path}`,
+    DATABASE_URL: here.databaseUrl,
     MASTER_KEY: Buffer.alloc(32, 7).toString('base64'),
   })
 
@@ -172,7 +172,7 @@ test('a server with another master key refuses to sign', async () => {
 test('a key that was put into the database by who lacks the master key is never published [ASVS 11.3.3]', async () => {
   const house = await fileHouse()
   await house.keys.current()
-  const stranger = await fileHouse()
+  const stranger = await fileHouse({ MASTER_KEY: Buffer.alloc(32, 'stranger').toString('base64') })
   await stranger.keys.current()
   const [planted] = stranger.database.rows<{ id: string; private_sealed: string }>('select * from signing_keys')
   house.database.run(
@@ -196,7 +196,7 @@ test('rotate() leaves a line in the audit log', async () => {
 test('a lowered ACCESS_TOKEN_TTL retires no key before the longer-lived tokens of before are dead', async () => {
   const before = await fileHouse({ ACCESS_TOKEN_TTL: '24h' })
   const { accessToken } = await before.auth.signUp(ada)
-  const after = await testHouse({ DATABASE_URL: `sqlite:${before.path}`, ACCESS_TOKEN_TTL: '1m' })
+  const after = await testHouse({ DATABASE_URL: before.databaseUrl, ACCESS_TOKEN_TTL: '1m' })
   await after.keys.rotate(ada.origin)
   after.clock.advance(day - 1)
 
@@ -208,10 +208,10 @@ test('a lowered ACCESS_TOKEN_TTL retires no key before the longer-lived tokens o
 test('JWT_ALGORITHM that is set back makes a new key, though an old one of its algorithm is there [ASVS 11.2.2]', async () => {
   const first = await fileHouse({ JWT_ALGORITHM: 'ES256' })
   await first.keys.current()
-  const second = await testHouse({ DATABASE_URL: `sqlite:${first.path}`, JWT_ALGORITHM: 'EdDSA' })
+  const second = await testHouse({ DATABASE_URL: first.databaseUrl, JWT_ALGORITHM: 'EdDSA' })
   second.clock.advance(1)
   await second.keys.current()
-  const third = await testHouse({ DATABASE_URL: `sqlite:${first.path}`, JWT_ALGORITHM: 'ES256' })
+  const third = await testHouse({ DATABASE_URL: first.databaseUrl, JWT_ALGORITHM: 'ES256' })
   third.clock.advance(2 + 10 * minute)
   await third.keys.current()
   third.clock.advance(11 * minute)

@@ -1,7 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { openFile, temporaryFolder } from '../../test/database-file.ts'
 import { createAuth } from '../auth.ts'
 import { newId } from '../crypto/secrets.ts'
 import type { Caller } from '../domain/session.ts'
@@ -9,20 +7,17 @@ import type { HashScheduler } from '../hashing/hash-scheduler.ts'
 import type { HashTask } from '../hashing/hash-task.ts'
 import { createPasswords } from '../hashing/passwords.ts'
 import { memoryLimit, unlimited } from '../limits/memory-limit.ts'
-import { openDatabase } from '../storage/open-store.ts'
 import { patientScheduler } from '../testing/patient-scheduler.ts'
 import { testClock } from '../testing/test-clock.ts'
+import { freshDatabase, lookInto, openTestDatabase } from '../testing/test-database.ts'
 import { ada, originAt } from '../testing/test-house.ts'
 import { takeTurns } from './take-turns.ts'
 import { tallyRefusals } from './tally-refusals.ts'
 
 /** The real product, with an eye on every hash and on every change of the database. */
-async function countedAuth({
-  cost = 4,
-  attempts = Number.MAX_SAFE_INTEGER,
-  path = join(temporaryFolder(), 'latchkey.db'),
-} = {}) {
-  const database = openDatabase(`sqlite:${path}`)
+async function countedAuth({ cost = 4, attempts = Number.MAX_SAFE_INTEGER, of = freshDatabase() } = {}) {
+  const databaseUrl = await of
+  const database = openTestDatabase(databaseUrl)
   const scheduler = patientScheduler()
   const hashes: HashTask[] = []
   let between: (() => Promise<unknown>) | undefined
@@ -69,19 +64,19 @@ async function countedAuth({
     await database.close()
   })
 
-  const outside = openFile(path)
+  const outside = lookInto(databaseUrl)
   /** What a refused login costs. */
   const costOf = async (input: { email: string; password: string }, address = '192.0.2.99') => {
     hashes.length = 0
-    const before = outside.version()
+    const before = outside.commits()
     await expect(auth.logIn({ ...input, origin: originAt(address) })).rejects.toThrow()
-    return { hashes: hashes.map(shape), changes: outside.version() - before }
+    return { hashes: hashes.map(shape), changes: outside.commits() - before }
   }
   /** Does something else while the next hash is computed. */
   const duringNextHash = (deed: () => Promise<unknown>) => {
     between = deed
   }
-  return { auth, costOf, hashes, duringNextHash, path, outside }
+  return { auth, costOf, hashes, duringNextHash, databaseUrl, outside }
 }
 
 function callerOf({ accessToken }: { accessToken: string }): Caller {
@@ -200,7 +195,7 @@ test('logIn() opens nothing with a password that was changed while it was compar
 test('logIn() succeeds where a login beside it has renewed the hash of the same password', async () => {
   const old = await countedAuth({ cost: 4 })
   await old.auth.signUp(ada)
-  const stronger = await countedAuth({ cost: 5, path: old.path })
+  const stronger = await countedAuth({ cost: 5, of: Promise.resolve(old.databaseUrl) })
   stronger.duringNextHash(() => stronger.auth.logIn(ada))
 
   const pair = await stronger.auth.logIn(ada)
@@ -223,7 +218,7 @@ test('changePassword() comes too late where another change was done while it has
 test('changePassword() succeeds where a login has renewed the hash while it hashed', async () => {
   const old = await countedAuth({ cost: 4 })
   const caller = callerOf(await old.auth.signUp(ada))
-  const stronger = await countedAuth({ cost: 5, path: old.path })
+  const stronger = await countedAuth({ cost: 5, of: Promise.resolve(old.databaseUrl) })
   stronger.duringNextHash(() => stronger.auth.logIn(ada))
 
   await stronger.auth.changePassword({ ...change, caller })

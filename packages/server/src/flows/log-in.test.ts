@@ -96,7 +96,7 @@ test('logIn() asks for no new password however old the account is [ASVS 6.2.10, 
 test('logIn() renews the hash of a password when BCRYPT_COST has risen since', async () => {
   const old = await fileHouse({ BCRYPT_COST: '4' })
   await old.auth.signUp(ada)
-  const stronger = await testHouse({ BCRYPT_COST: '6', DATABASE_URL: `sqlite:${old.path}` })
+  const stronger = await testHouse({ BCRYPT_COST: '6', DATABASE_URL: old.databaseUrl })
 
   await stronger.auth.logIn(ada)
 
@@ -109,7 +109,7 @@ test('logIn() renews the hash of a password when BCRYPT_COST has risen since', a
 test('logIn() leaves the hash alone when the password is wrong', async () => {
   const old = await fileHouse({ BCRYPT_COST: '4' })
   await old.auth.signUp(ada)
-  const stronger = await testHouse({ BCRYPT_COST: '6', DATABASE_URL: `sqlite:${old.path}` })
+  const stronger = await testHouse({ BCRYPT_COST: '6', DATABASE_URL: old.databaseUrl })
 
   await expect(stronger.auth.logIn(wrong)).rejects.toMatchObject(failed)
 

@@ -99,7 +99,8 @@ function isWithinGrace({ now, lifetimes }: Deps, used: UsedRefreshToken): boolea
 async function reopen(deps: Deps, inside: Store, sessionId: SessionId, refreshToken: string): Promise<Refreshed> {
   const at = deps.now()
   const live = await inside.sessions.findLive(sessionId, at)
-  if (!live) throw new Error('A session ended in the middle of its own refresh')
+  // Where it ended at this very moment, what was done so far is undone with it.
+  if (!live) throw new Refusal('AUTH_REFRESH_INVALID')
   const accessExpiresAt = accessExpiry(at, live.session, deps.lifetimes)
   // Tokens count in whole seconds: one that lives for less would be dead on arrival.
   if (accessExpiresAt - at < 1000) throw new Refusal('AUTH_REFRESH_INVALID')

@@ -1,10 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
-import { openDatabase } from '../storage/open-store.ts'
+import { afterEach, expect, test, vi } from 'vitest'
 import { secret } from '../testing/shared-secret.ts'
+import { emptyDatabase, freshDatabase, onSqlite, openTestDatabase } from '../testing/test-database.ts'
 import { ada, bob, callerOf, testHouse } from '../testing/test-house.ts'
 import { removeExpired } from './remove-expired.ts'
 
@@ -38,7 +35,7 @@ async function adaAtHome() {
     REFRESH_REUSE_GRACE: '1m',
     PASSWORD_BLOCKLIST: 'off',
     JWT_SECRET: secret,
-    DATABASE_URL: `sqlite:${join(temporaryFolder(), 'a.db')}`,
+    DATABASE_URL: await freshDatabase(),
   }
   const house = await testHouse(settings)
   const tokens = [await house.auth.signUp(ada)]
@@ -148,7 +145,7 @@ test('run() keeps an hour more than it must, for processes whose clocks differ',
   expect([early, expiry.removedRows()['sessions']]).toEqual([0, 1])
 })
 
-test('start() removes within three quarters of an hour, again and again, until it is closed', async () => {
+onSqlite('start() removes within three quarters of an hour, again and again, until it is closed', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   const { auth, clock, expiry } = await testHouse(lifetimes)
   const removed = () => expiry.removedRows()['sessions']
@@ -169,8 +166,7 @@ test('start() removes within three quarters of an hour, again and again, until i
 
 test('start() logs that rows were not removed, and tries again', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-  const database = openDatabase('sqlite::memory:')
-  onTestFinished(database.close)
+  const database = openTestDatabase(emptyDatabase())
   const warnings: string[] = []
   const log = {
     debug: () => {},
@@ -188,9 +184,3 @@ test('start() logs that rows were not removed, and tries again', async () => {
   await vi.waitUntil(() => warnings.length === 2)
   expect(new Set(warnings)).toEqual(new Set(['Expired rows were not removed']))
 })
-
-function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'latchkey-'))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-  return folder
-}

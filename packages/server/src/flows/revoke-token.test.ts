@@ -1,11 +1,11 @@
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { fileHouse } from '../../test/database-file.ts'
 import { newId } from '../crypto/secrets.ts'
 import type { ApiCredentialId } from '../domain/api-credential.ts'
 import type { Store } from '../domain/store.ts'
-import { openDatabase } from '../storage/open-store.ts'
 import { withApi } from '../testing/api-house.ts'
 import { claimsOf, resigned, secret } from '../testing/shared-secret.ts'
+import { openTestDatabase } from '../testing/test-database.ts'
 import { ada, bob, callerOf, originAt, testHouse } from '../testing/test-house.ts'
 import { revokeToken } from './revoke-token.ts'
 
@@ -163,8 +163,7 @@ function counting(store: Store): { store: Store; asked: string[] } {
 test('revokeToken() does the same work for every refresh token that is not good: one look-up [RFC7009-5]', async () => {
   const house = await houseWithSession()
   await house.revoke(house.second.accessToken)
-  const database = openDatabase(`sqlite:${house.path}`)
-  onTestFinished(database.close)
+  const database = openTestDatabase(house.databaseUrl)
   const { store, asked } = counting(database.store)
   const deps = { store, now: house.clock.now, newId, readAccessToken: fails, announceRevocations: fails }
   const api = { id: newId() as ApiCredentialId, name: 'tasks' }
@@ -180,7 +179,7 @@ const fails = () => Promise.reject(new Error('Nobody should ask for this'))
 
 test('revokeToken() is undone where its line cannot be written', async () => {
   const house = await houseWithSession()
-  house.database.run(`create trigger full before insert on auth_events begin select raise(abort, 'no room'); end`)
+  house.database.breakWrites('insert on auth_events')
 
   await expect(house.revoke(house.second.accessToken)).rejects.toThrow('no room')
 
@@ -190,7 +189,7 @@ test('revokeToken() is undone where its line cannot be written', async () => {
 
 test('revokeToken() is heard by another process on the same database as a logout is', async () => {
   const house = await houseWithSession()
-  const there = await testHouse({ DATABASE_URL: `sqlite:${house.path}` })
+  const there = await testHouse({ DATABASE_URL: house.databaseUrl })
   await there.verifier.verify(house.second.accessToken)
 
   await house.revoke(house.second.refreshToken)

@@ -20,7 +20,7 @@ test('signUp() makes one account of a hundred signups of one email at once, and 
 
 test('signUp() makes one account where two servers on one database are asked at once', async () => {
   const here = await fileHouse()
-  const there = await testHouse({ DATABASE_URL: `sqlite:${here.path}` })
+  const there = await testHouse({ DATABASE_URL: here.databaseUrl })
 
   const outcomes = await Promise.allSettled([here.auth.signUp(ada), there.auth.signUp(ada)])
 

@@ -122,7 +122,7 @@ test('an oversized body is counted [ASVS 16.3.3]', async () => {
 
 test('refusals that cannot be written are told to the log, and the server goes on', async () => {
   const { database, refusals, request, lines } = await fileHouse()
-  database.run(`create trigger full before insert on auth_events begin select raise(abort, 'no room'); end`)
+  database.breakWrites('insert on auth_events')
   await request('/api/auth/me')
 
   await refusals.flush()

@@ -1,7 +1,7 @@
 import { type AuditEvent, auditEvent, type EventFacts } from '../domain/audit-event.ts'
 import type { Log } from '../domain/log.ts'
 import type { Origin } from '../domain/origin.ts'
-import type { Store } from '../domain/store.ts'
+import type { AuditStore, Store } from '../domain/store.ts'
 
 /** Writes down refusals that anybody can cause at will: one line for each window and key, with a count. */
 export type RefusalTally = {
@@ -15,6 +15,7 @@ export type RefusalTally = {
   flush(): Promise<void>
 }
 
+type TalliedLine = Parameters<AuditStore['tally']>[0][number]
 type Line = { windowKey: string; endsAt: number; pending: AuditEvent | undefined; isWritten: boolean }
 
 const defaultWindowSeconds = 60
@@ -71,11 +72,11 @@ export function tallyRefusals({ store, log, now, newId }: TallyDeps): RefusalTal
     timer = setTimeout(flush, milliseconds).unref()
   }
 
-  function takePending(): [string, AuditEvent][] {
-    const batch: [string, AuditEvent][] = []
+  function takePending(): TalliedLine[] {
+    const batch: TalliedLine[] = []
     for (const [key, line] of lines) {
       if (line.pending) {
-        batch.push([line.windowKey, line.pending])
+        batch.push({ windowKey: line.windowKey, event: line.pending })
         line.isWritten = true
       }
       line.pending = undefined
@@ -84,11 +85,9 @@ export function tallyRefusals({ store, log, now, newId }: TallyDeps): RefusalTal
     return batch
   }
 
-  async function write(batch: [string, AuditEvent][]): Promise<void> {
+  async function write(batch: TalliedLine[]): Promise<void> {
     try {
-      await store.transaction(async (inside) => {
-        for (const [windowKey, event] of batch) await inside.audit.tally(windowKey, event)
-      })
+      await store.transaction((inside) => inside.audit.tally(batch))
     } catch (error) {
       log.error({ error, lines: batch.length }, 'Refusals were not written to the audit log')
     }

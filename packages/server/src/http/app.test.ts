@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { fileHouse } from '../../test/database-file.ts'
 import { assemble } from '../cli/assemble.ts'
+import { emptyDatabase } from '../testing/test-database.ts'
 import { ada, testHouse } from '../testing/test-house.ts'
 
 const credentials = { email: ada.email, password: ada.password }
@@ -214,8 +215,9 @@ test.each([
 })
 
 test('GET /readyz answers 503 while the database is not migrated, and 200 once it is', async () => {
-  const migrated = await testHouse()
-  const house = assemble(migrated.config, { log: { debug() {}, info() {}, warn() {}, error() {} } })
+  const { config } = await testHouse()
+  const empty = { ...config, DATABASE_URL: emptyDatabase() }
+  const house = assemble(empty, { log: { debug() {}, info() {}, warn() {}, error() {} } })
   const ask = () => house.app.fetch(new Request('http://localhost:8000/readyz'), {})
 
   const before = await ask()

@@ -3,7 +3,7 @@ import type { AuditEvent, EventType } from '../domain/audit-event.ts'
 import type { SessionId } from '../domain/session.ts'
 import type { AuditStore } from '../domain/store.ts'
 import type { UserId } from '../domain/user.ts'
-import type { Schema } from './schema.ts'
+import { rowsPerInsert, type Schema } from './schema.ts'
 
 export function auditStore(database: Kysely<Schema>): AuditStore {
   return {
@@ -11,14 +11,17 @@ export function auditStore(database: Kysely<Schema>): AuditStore {
       await database.insertInto('auth_events').values(toRow(event)).execute()
     },
 
-    tally: async (windowKey, event) => {
-      await database
-        .insertInto('auth_events')
-        .values({ ...toRow(event), window_key: windowKey })
-        .onConflict((conflict) =>
-          conflict.column('window_key').doUpdateSet({ count: sql`auth_events.count + excluded.count` }),
-        )
-        .execute()
+    tally: async (lines) => {
+      const rows = lines.map(({ windowKey, event }) => ({ ...toRow(event), window_key: windowKey }))
+      while (rows.length > 0) {
+        await database
+          .insertInto('auth_events')
+          .values(rows.splice(0, rowsPerInsert))
+          .onConflict((conflict) =>
+            conflict.column('window_key').doUpdateSet({ count: sql`auth_events.count + excluded.count` }),
+          )
+          .execute()
+      }
     },
 
     listOf: async (userId, { afterId, limit }) => {

@@ -15,28 +15,30 @@ export function expiryStore(database: Kysely<Schema>): ExpiryStore {
         .executeTakeFirst()
       const upTo = last?.number ?? Number.MAX_SAFE_INTEGER
 
+      // Who uses one of them has it to the end of that: it stays until the next walk, and nobody waits. What another
+      // process removes just now is not waited for either.
+      const over = await database
+        .selectFrom('sessions')
+        .select('id')
+        .where('number', '>', after)
+        .where('number', '<=', upTo)
+        .where((is) => isOver(is, at))
+        .forUpdate()
+        .skipLocked()
+        .execute()
+      if (over.length === 0) return { refreshTokens: 0, sessions: 0, next: last?.number }
+      const ids = over.map(({ id }) => id)
+
       const tokens = await database
         .deleteFrom('refresh_tokens')
         .where('digest', 'in', (inside) =>
-          inside
-            .selectFrom('sessions')
-            .innerJoin('refresh_tokens as theirs', 'theirs.session_id', 'sessions.id')
-            .select('theirs.digest')
-            .where('sessions.number', '>', after)
-            .where('sessions.number', '<=', upTo)
-            .where((is) => isOver(is, at))
-            .limit(limit),
+          inside.selectFrom('refresh_tokens').select('digest').where('session_id', 'in', ids).limit(limit),
         )
         .executeTakeFirst()
       const refreshTokens = Number(tokens.numDeletedRows)
       if (refreshTokens === limit) return { refreshTokens, sessions: 0, next: after }
 
-      const sessions = await database
-        .deleteFrom('sessions')
-        .where('number', '>', after)
-        .where('number', '<=', upTo)
-        .where((is) => isOver(is, at))
-        .executeTakeFirst()
+      const sessions = await database.deleteFrom('sessions').where('id', 'in', ids).executeTakeFirst()
       return { refreshTokens, sessions: Number(sessions.numDeletedRows), next: last?.number }
     },
 

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test } from 'vitest'
-import { type Database, openDatabase } from './open-store.ts'
+import { openTestDatabase } from '../testing/test-database.ts'
+import type { Database } from './open-store.ts'
 
 const newer = 'Cannot use this database: it is newer than this program, which does not know 0099-from-the-future'
 
@@ -79,7 +80,6 @@ test('assertReady() takes a database that is up to date', async () => {
 test.each([
   ['up', (database: Database) => database.migrations.up()],
   ['status', (database: Database) => database.migrations.status()],
-  ['assertReady', (database: Database) => database.assertReady()],
 ])('%s() refuses a database of a newer program in one line, and changes nothing', async (_name, ask) => {
   const path = temporaryFile()
   const database = testDatabase(path)
@@ -132,9 +132,7 @@ test('up() makes no table that keeps a password hint or a security question', as
 })
 
 function testDatabase(path: string): Database {
-  const database = openDatabase(`sqlite:${path}`)
-  onTestFinished(database.close)
-  return database
+  return openTestDatabase(`sqlite:${path}`)
 }
 
 function temporaryFile(): string {

@@ -2,8 +2,11 @@ import { Kysely } from 'kysely'
 import type { Store } from '../domain/store.ts'
 import { apiCredentialStore } from './api-credentials.ts'
 import { auditStore } from './audit.ts'
+import type { Engine } from './engine.ts'
 import { expiryStore } from './expiry.ts'
 import { type Migrations, migrationsOf } from './migrate.ts'
+import type { PostgresUse } from './postgres-dialect.ts'
+import { postgresEngine } from './postgres-engine.ts'
 import { refreshTokenStore } from './refresh-tokens.ts'
 import { restoreStore } from './restores.ts'
 import { revocationStore } from './revocations.ts'
@@ -11,13 +14,18 @@ import type { Schema } from './schema.ts'
 import { type SeedPlan, type SeedProgress, seed } from './seed.ts'
 import { sessionStore } from './sessions.ts'
 import { signingKeyStore } from './signing-keys.ts'
-import { sqliteDialect } from './sqlite-dialect.ts'
-import { sqliteUpkeep, type Upkeep } from './sqlite-upkeep.ts'
+import { sqliteEngine } from './sqlite-engine.ts'
 import { statusListStore } from './status-lists.ts'
+import { inTransaction } from './transaction.ts'
+import type { Upkeep } from './upkeep.ts'
 import { userStore } from './users.ts'
 
 /** A database, ready to be migrated and used. */
 export type Database = {
+  /** The address, as it may be shown and logged. */
+  named: string
+  /** Passwords and tokens' digests cross a network in clear. */
+  isExposed: boolean
   store: Store
   migrations: Migrations
   upkeep: Upkeep
@@ -29,39 +37,45 @@ export type Database = {
 }
 
 /**
- * Opens the database that a URL names. The one place that knows which engine serves which scheme. The file of an
- * SQLite database is made at the first query, with its folder.
+ * Opens the database that a URL names. The one place that knows which engine serves which scheme. Nothing is connected
+ * before the first query; the file of an SQLite database is made then, with its folder.
+ *
+ * @throws {Error} where the URL cannot be used
  */
-export function openDatabase(url: string): Database {
-  const database = new Kysely<Schema>({ dialect: sqliteDialect(url.replace(/^sqlite:/, '')) })
-  const migrations = migrationsOf(database)
+export function openDatabase(url: string, use: PostgresUse): Database {
+  const engine = /^postgres(ql)?:/.test(url) ? postgresEngine(url, use) : sqliteEngine(url.replace(/^sqlite:/, ''))
+  const database = new Kysely<Schema>({ dialect: engine.dialect, plugins: engine.plugins })
+  const migrations = migrationsOf(database, engine)
   return {
-    store: storeOn(database),
+    named: engine.named,
+    isExposed: engine.isExposed,
+    store: storeOn(database, engine),
     migrations,
-    upkeep: sqliteUpkeep(database),
-    seed: (plan, onProgress) => seed(database, plan, onProgress),
+    upkeep: engine.upkeep(database),
+    seed: async (plan, onProgress) => {
+      await seed(database, plan, onProgress)
+      await engine.takeStock(database)
+    },
     assertReady: async () => {
-      const missing = (await migrations.status()).filter(({ appliedAt }) => !appliedAt)
-      if (missing.length > 0) {
-        throw new Error(`Cannot use this database: it lacks ${missing.map(({ name }) => name).join(', ')}`)
-      }
+      const due = await migrations.due()
+      if (due.length > 0) throw new Error(`Cannot use this database: it lacks ${due.join(', ')}`)
     },
     close: () => database.destroy(),
   }
 }
 
-function storeOn(database: Kysely<Schema>): Store {
+function storeOn(database: Kysely<Schema>, engine: Engine): Store {
   return {
     users: userStore(database),
     sessions: sessionStore(database),
     refreshTokens: refreshTokenStore(database),
     revocations: revocationStore(database),
     statusLists: statusListStore(database),
-    restores: restoreStore(database),
+    restores: restoreStore(database, engine),
     audit: auditStore(database),
     signingKeys: signingKeyStore(database),
     apiCredentials: apiCredentialStore(database),
     expiry: expiryStore(database),
-    transaction: (work) => database.transaction().execute((inside) => work(storeOn(inside))),
+    transaction: (work) => inTransaction(database, (inside) => work(storeOn(inside, engine))),
   }
 }

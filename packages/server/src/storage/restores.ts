@@ -1,12 +1,14 @@
-import { type Kysely, sql } from 'kysely'
+import type { Kysely } from 'kysely'
 import { sessionsPerList } from '../domain/status-list.ts'
 import type { RestoreStore } from '../domain/store.ts'
+import type { Engine } from './engine.ts'
+import { hold } from './locks.ts'
 import type { Schema } from './schema.ts'
 
-/** Stands in the head of a copy that `latchkey backup` made, whatever migrations it has: "LKBK". */
-export const markOfCopy = 0x4c_4b_42_4b
-
-export function restoreStore(database: Kysely<Schema>): RestoreStore {
+export function restoreStore(
+  database: Kysely<Schema>,
+  engine: Pick<Engine, 'isCopy' | 'unmarkCopy' | 'numberFrom'>,
+): RestoreStore {
   async function readReached(): Promise<{ list: number; sequence: number }> {
     const { sequence, number, list, first } = await database
       .selectNoFrom(({ selectFrom }) => [
@@ -28,19 +30,11 @@ export function restoreStore(database: Kysely<Schema>): RestoreStore {
     return { list: Math.max(listOfNewest, Number(list ?? 0), Number(first ?? 0)), sequence: Number(sequence ?? 0) }
   }
 
-  /** Numbers are given out from `number` on. */
-  async function numberFrom(table: 'sessions' | 'revocations', number: number): Promise<void> {
-    await sql`delete from sqlite_sequence where name = ${table}`.execute(database)
-    await sql`insert into sqlite_sequence (name, seq) values (${table}, ${number - 1})`.execute(database)
-  }
-
   return {
-    isCopy: async () => {
-      const { rows } = await sql<{ user_version: number }>`pragma user_version`.execute(database)
-      return rows[0]?.user_version === markOfCopy
-    },
+    isCopy: () => engine.isCopy(database),
 
     beginAnew: async ({ at, atLeast, neededUntil }) => {
+      await hold(database, 'revocations')
       const reached = await readReached()
       const firstList = Math.max(atLeast.list, reached.list + 1)
       const afterSequence = Math.max(atLeast.sequence, reached.sequence)
@@ -50,9 +44,9 @@ export function restoreStore(database: Kysely<Schema>): RestoreStore {
         .execute()
       await database.deleteFrom('status_lists').execute()
       await database.insertInto('status_lists').values({ list: firstList, expires_at: neededUntil }).execute()
-      await numberFrom('sessions', firstList * sessionsPerList)
-      await numberFrom('revocations', afterSequence + 1)
-      await sql`pragma user_version = 0`.execute(database)
+      await engine.numberFrom(database, 'sessions', firstList * sessionsPerList)
+      await engine.numberFrom(database, 'revocations', afterSequence + 1)
+      await engine.unmarkCopy(database)
     },
   }
 }

@@ -1,5 +1,8 @@
 import type { Generated } from 'kysely'
 
+/** Engines bound the parameters of one statement; with any of these tables this stays below each of them. */
+export const rowsPerInsert = 500
+
 /** The tables as Kysely sees them. Instants are whole milliseconds in UTC; truth is 0 or 1 on every engine. */
 export type Schema = {
   users: {
@@ -80,6 +83,9 @@ export type Schema = {
     created_at: number
     activates_at: number
     token_seconds: number
+  }
+  locks: {
+    name: string
   }
   api_credentials: {
     id: string

@@ -1,6 +1,8 @@
 import type { CompiledQuery, Insertable, Kysely } from 'kysely'
 import { sessionsPerList } from '../domain/status-list.ts'
-import type { Schema } from './schema.ts'
+import { hold } from './locks.ts'
+import { rowsPerInsert, type Schema } from './schema.ts'
+import { inTransaction } from './transaction.ts'
 
 /** How much to make, and of what. */
 export type SeedPlan = {
@@ -19,8 +21,6 @@ export type SeedPlan = {
 export type SeedProgress = { table: string; done: number; total: number }
 
 const day = 86_400_000
-/** Engines bound the parameters of a statement; this stays below the bound for the widest table. */
-const rowsPerInsert = 500
 const rowsPerTransaction = 10_000
 /** The exponent of a power law: the higher, the fewer people do most of what is done. */
 const skew = 1.5
@@ -123,19 +123,22 @@ async function fillSessions(database: Kysely<Schema>, fill: Fill, plan: SeedPlan
   const sessionIds = Array.from({ length: sessions }, (_, at) => ordered(newId(), at / sessions))
   await fill('sessions', sessions, sessionsOf(plan, userIds, sessionIds))
 
-  await database
-    .insertInto('revocations')
-    .columns(['session_id', 'session_number', 'access_expires_at', 'created_at'])
-    .expression((from) =>
-      from
-        .selectFrom('sessions')
-        .select(['id', 'number', 'access_expires_at', 'revoked_at'])
-        .where('revoked_at', 'is not', null)
-        .where('access_expires_at', '>', now)
-        .orderBy('number'),
-    )
-    .onConflict((conflict) => conflict.column('session_id').doNothing())
-    .execute()
+  await inTransaction(database, async (inside) => {
+    await hold(inside, 'revocations')
+    await inside
+      .insertInto('revocations')
+      .columns(['session_id', 'session_number', 'access_expires_at', 'created_at'])
+      .expression((from) =>
+        from
+          .selectFrom('sessions')
+          .select(['id', 'number', 'access_expires_at', 'revoked_at'])
+          .where('revoked_at', 'is not', null)
+          .where('access_expires_at', '>', now)
+          .orderBy('number'),
+      )
+      .onConflict((conflict) => conflict.column('session_id').doNothing())
+      .execute()
+  })
 
   const { last } = await database
     .selectFrom('sessions')

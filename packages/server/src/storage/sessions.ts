@@ -1,16 +1,36 @@
-import type { Kysely, Selectable } from 'kysely'
-import type { NewSession, Session, SessionId } from '../domain/session.ts'
+import type { Kysely, Selectable, UpdateQueryBuilder, UpdateResult } from 'kysely'
+import type { NewSession, RevocationReason, Session, SessionId } from '../domain/session.ts'
 import { sessionsPerList } from '../domain/status-list.ts'
 import type { SessionStore } from '../domain/store.ts'
 import type { UserId } from '../domain/user.ts'
-import type { Schema } from './schema.ts'
+import { hold } from './locks.ts'
+import { rowsPerInsert, type Schema } from './schema.ts'
+import { inTransaction } from './transaction.ts'
 
-/** Engines bound the parameters of one statement; this stays far below each of them. */
-const rowsPerInsert = 500
+const hour = 3_600_000
 
 export function sessionStore(database: Kysely<Schema>): SessionStore {
-  /** Publishes the end of sessions, so that every verifier learns of it in the order of these numbers. */
-  async function publish(ended: EndedRow[], at: number): Promise<void> {
+  /**
+   * Ends sessions and numbers their ends. Who follows the numbers never looks back, so they must become visible in
+   * their order: they are given out by one transaction at a time, up to its commit.
+   */
+  async function end(
+    these: (sessions: EndingSessions) => EndingSessions,
+    { at, reason }: { at: number; reason: RevocationReason },
+  ): Promise<number> {
+    return inTransaction(database, async (inside) => {
+      const ended = await these(
+        inside.updateTable('sessions').set({ revoked_at: at, revoked_reason: reason }).where('revoked_at', 'is', null),
+      )
+        .returning(['id', 'number', 'access_expires_at'])
+        .execute()
+      if (ended.length > 0) await publish(inside, ended, at)
+      return ended.length
+    })
+  }
+
+  async function publish(inside: Kysely<Schema>, ended: EndedRow[], at: number): Promise<void> {
+    await hold(inside, 'revocations')
     const rows = ended.map(({ id, number, access_expires_at }) => ({
       session_id: id,
       session_number: number,
@@ -18,12 +38,19 @@ export function sessionStore(database: Kysely<Schema>): SessionStore {
       created_at: at,
     }))
     while (rows.length > 0) {
-      await database.insertInto('revocations').values(rows.splice(0, rowsPerInsert)).execute()
+      await inside.insertInto('revocations').values(rows.splice(0, rowsPerInsert)).execute()
     }
   }
 
-  /** A list is needed as long as one of its sessions can give tokens. */
-  async function prolongList(list: number, expiresAt: number): Promise<void> {
+  /**
+   * A list is needed as long as one of its sessions can give tokens. Kept by the hour: every login is of the newest list,
+   * and must not wait for the one before it to commit.
+   */
+  async function prolongList(list: number, sessionExpiresAt: number): Promise<void> {
+    const expiresAt = Math.ceil(sessionExpiresAt / hour) * hour
+    const lasting = database.selectFrom('status_lists').select('list').where('list', '=', list)
+    if (await lasting.where('expires_at', '>=', expiresAt).executeTakeFirst()) return
+
     await database
       .insertInto('status_lists')
       .values({ list, expires_at: expiresAt })
@@ -45,7 +72,7 @@ export function sessionStore(database: Kysely<Schema>): SessionStore {
     },
 
     findLive: async (id, now) => {
-      const row = await database
+      const live = database
         .selectFrom('sessions')
         .innerJoin('users', 'users.id', 'sessions.user_id')
         .selectAll('sessions')
@@ -54,7 +81,7 @@ export function sessionStore(database: Kysely<Schema>): SessionStore {
         .where('sessions.revoked_at', 'is', null)
         .where('sessions.expires_at', '>', now)
         .where('users.is_active', '=', 1)
-        .executeTakeFirst()
+      const row = await (database.isTransaction ? live.forNoKeyUpdate('sessions') : live).executeTakeFirst()
       if (!row) return undefined
       const session = toSession(row)
       const lastLoginAt = row.last_login ?? undefined
@@ -80,17 +107,7 @@ export function sessionStore(database: Kysely<Schema>): SessionStore {
         .execute()
     },
 
-    revoke: async (id, { at, reason }) => {
-      const ended = await database
-        .updateTable('sessions')
-        .set({ revoked_at: at, revoked_reason: reason })
-        .where('id', '=', id)
-        .where('revoked_at', 'is', null)
-        .returning(['id', 'number', 'access_expires_at'])
-        .execute()
-      await publish(ended, at)
-      return ended.length === 1
-    },
+    revoke: async (id, ending) => (await end((sessions) => sessions.where('id', '=', id), ending)) === 1,
 
     listLiveOf: async (userId, { now, usedSince, limit }) => {
       const rows = await database
@@ -109,18 +126,11 @@ export function sessionStore(database: Kysely<Schema>): SessionStore {
       return { sessions: rows.map(toSession), count: Number(rows[0]?.count ?? 0) }
     },
 
-    revokeAllOf: async (userId, { at, reason, except }) => {
-      let query = database
-        .updateTable('sessions')
-        .set({ revoked_at: at, revoked_reason: reason })
-        .where('user_id', '=', userId)
-        .where('revoked_at', 'is', null)
-        .where('expires_at', '>', at)
-      if (except !== undefined) query = query.where('id', '!=', except)
-      const ended = await query.returning(['id', 'number', 'access_expires_at']).execute()
-      await publish(ended, at)
-      return ended.length
-    },
+    revokeAllOf: async (userId, { except, ...ending }) =>
+      end((sessions) => {
+        const own = sessions.where('user_id', '=', userId).where('expires_at', '>', ending.at)
+        return except === undefined ? own : own.where('id', '!=', except)
+      }, ending),
 
     newest: async () => {
       const { newest } = await database
@@ -130,7 +140,7 @@ export function sessionStore(database: Kysely<Schema>): SessionStore {
       return Number(newest ?? 0)
     },
 
-    revokePiece: async ({ after, upTo, limit }, { at, reason }) => {
+    revokePiece: async ({ after, upTo, limit }, ending) => {
       const last = await database
         .selectFrom('sessions')
         .select('number')
@@ -140,17 +150,15 @@ export function sessionStore(database: Kysely<Schema>): SessionStore {
         .limit(1)
         .offset(limit - 1)
         .executeTakeFirst()
-      const ended = await database
-        .updateTable('sessions')
-        .set({ revoked_at: at, revoked_reason: reason })
-        .where('number', '>', after)
-        .where('number', '<=', last?.number ?? upTo)
-        .where('revoked_at', 'is', null)
-        .where('expires_at', '>', at)
-        .returning(['id', 'number', 'access_expires_at'])
-        .execute()
-      await publish(ended, at)
-      return { revoked: ended.length, next: last?.number }
+      const revoked = await end(
+        (sessions) =>
+          sessions
+            .where('number', '>', after)
+            .where('number', '<=', last?.number ?? upTo)
+            .where('expires_at', '>', ending.at),
+        ending,
+      )
+      return { revoked, next: last?.number }
     },
 
     voidAll: async ({ at, reason }) => {
@@ -166,6 +174,8 @@ export function sessionStore(database: Kysely<Schema>): SessionStore {
 }
 
 type SessionRow = Omit<Selectable<Schema['sessions']>, 'revoked_at' | 'revoked_reason'>
+
+type EndingSessions = UpdateQueryBuilder<Schema, 'sessions', 'sessions', UpdateResult>
 
 type EndedRow = Pick<SessionRow, 'id' | 'number' | 'access_expires_at'>
 

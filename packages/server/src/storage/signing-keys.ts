@@ -1,22 +1,20 @@
 import type { Kysely, Selectable } from 'kysely'
 import type { SigningAlgorithm, StoredSigningKey } from '../domain/signing-key.ts'
 import type { SigningKeyStore } from '../domain/store.ts'
+import { hold } from './locks.ts'
 import type { Schema } from './schema.ts'
+import { inTransaction } from './transaction.ts'
 
 export function signingKeyStore(database: Kysely<Schema>): SigningKeyStore {
   return {
     insertFirst: async (key) => {
-      const row = toRow(key)
-      const columns = Object.keys(row) as (keyof typeof row)[]
-      const onlyWhereEmpty = database
-        .selectNoFrom(({ val }) => columns.map((column) => val(row[column]).as(column)))
-        .where(({ not, exists, selectFrom }) => not(exists(selectFrom('signing_keys').select('id'))))
-      const inserted = await database
-        .insertInto('signing_keys')
-        .columns(columns)
-        .expression(onlyWhereEmpty)
-        .executeTakeFirst()
-      return inserted.numInsertedOrUpdatedRows === 1n
+      return inTransaction(database, async (inside) => {
+        await hold(inside, 'signing_keys')
+        const existing = await inside.selectFrom('signing_keys').select('id').limit(1).executeTakeFirst()
+        if (existing) return false
+        await inside.insertInto('signing_keys').values(toRow(key)).execute()
+        return true
+      })
     },
 
     insert: async (key) => {

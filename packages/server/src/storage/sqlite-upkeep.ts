@@ -2,20 +2,11 @@ import { closeSync, existsSync, fsyncSync, linkSync, openSync, rmSync, statSync 
 import { basename, dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { type Kysely, sql } from 'kysely'
-import { markOfCopy } from './restores.ts'
 import type { Schema } from './schema.ts'
+import type { Upkeep } from './upkeep.ts'
 
-/** What operators do to a database now and then, beside the servers that run on it. */
-export type Upkeep = {
-  /**
-   * Copies the database, as it is at this instant, into a new file for its owner alone, and answers the file's bytes.
-   * What was acknowledged before is in the copy, and a mark by which who starts on it knows what it is. Servers go on reading and writing. Does NOT copy the master key.
-   * @throws {Error} where there is such a file already, or the copy cannot be written; then nothing is left behind
-   */
-  backUp(file: string): Promise<number>
-  /** Reads everything, and answers what is wrong, in words of the engine: empty lists where nothing is. */
-  check(): Promise<{ integrity: string[]; foreignKeys: string[] }>
-}
+/** Stands in the head of a copy that `latchkey backup` made, whatever migrations it has: "LKBK". */
+export const markOfCopy = 0x4c_4b_42_4b
 
 export function sqliteUpkeep(database: Kysely<Schema>): Upkeep {
   return {

@@ -1,7 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { newId } from '../crypto/secrets.ts'
 import type { ApiCredential, ApiCredentialId } from '../domain/api-credential.ts'
 import { type AuditEvent, auditEvent } from '../domain/audit-event.ts'
@@ -11,7 +9,7 @@ import type { NewSession, SessionId } from '../domain/session.ts'
 import type { StoredSigningKey } from '../domain/signing-key.ts'
 import type { Store } from '../domain/store.ts'
 import type { User, UserId } from '../domain/user.ts'
-import { openDatabase } from './open-store.ts'
+import { engine, freshDatabase, openTestDatabase, temporaryFolder } from '../testing/test-database.ts'
 
 const now = Date.UTC(2026, 0, 1)
 const day = 86_400_000
@@ -191,7 +189,7 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
       await expect(inserting).rejects.toThrow()
     })
 
-    test('sessions.insert() gives each session a number of its own, from 1 on, which is never given again', async () => {
+    test('sessions.insert() gives each session a number of its own, from 1 on, greater than all before', async () => {
       const store = await openFresh()
       const { ada, session, other } = await seeded(store)
       const undone = store.transaction(async (inside) => {
@@ -202,7 +200,8 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
 
       const third = await store.sessions.insert(sessionOf(ada.id))
 
-      expect([session.number, other.number, third.number]).toEqual([1, 2, 3])
+      expect([session.number, other.number]).toEqual([1, 2])
+      expect(third.number).toBeGreaterThan(2)
     })
 
     test('statusLists.live() answers the lists of sessions that may last beyond an instant', async () => {
@@ -807,9 +806,9 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
       const store = await openFresh()
       const { ada } = await seeded(store)
       const [first, second, third] = [2, 3, 1].map((count) => ({ ...eventOf(ada.id), count }))
-      await store.audit.tally('window', first ?? eventOf(ada.id))
-      await store.audit.tally('window', second ?? eventOf(ada.id))
-      await store.audit.tally('another', third ?? eventOf(ada.id))
+      await store.audit.tally([{ windowKey: 'window', event: first ?? eventOf(ada.id) }])
+      await store.audit.tally([{ windowKey: 'window', event: second ?? eventOf(ada.id) }])
+      await store.audit.tally([{ windowKey: 'another', event: third ?? eventOf(ada.id) }])
 
       const listed = await store.audit.listOf(ada.id, { afterId: undefined, limit: 10 })
 
@@ -820,7 +819,9 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
       const store = await openFresh()
       const { ada } = await seeded(store)
 
-      await Promise.all(Array.from({ length: 100 }, () => store.audit.tally('window', eventOf(ada.id))))
+      await Promise.all(
+        Array.from({ length: 100 }, () => store.audit.tally([{ windowKey: 'window', event: eventOf(ada.id) }])),
+      )
 
       const listed = await store.audit.listOf(ada.id, { afterId: undefined, limit: 10 })
       expect(listed?.map(({ count }) => count)).toEqual([100])
@@ -882,7 +883,7 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
         await inside.sessions.insert(sessionOf(ada.id))
         await inside.sessions.revoke(session.id, logout)
         await inside.audit.append(eventOf(ada.id))
-        await inside.audit.tally('window', eventOf(ada.id))
+        await inside.audit.tally([{ windowKey: 'window', event: eventOf(ada.id) }])
         await inside.signingKeys.insert(keyNamed('a'))
         throw new Refusal('AUTH_FAILED')
       })
@@ -905,10 +906,13 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
         throw new Error('undo')
       })
 
-      const neighbours = await Promise.all([store.users.insert(userNamed('bob')), store.users.insert(userNamed('cyd'))])
+      const outcomes = await Promise.allSettled([
+        undone,
+        store.users.insert(userNamed('bob')),
+        store.users.insert(userNamed('cyd')),
+      ])
 
-      await expect(undone).rejects.toThrow('undo')
-      expect(neighbours).toEqual([true, true])
+      expect(outcomes).toMatchObject([{ reason: { message: 'undo' } }, { value: true }, { value: true }])
       const kept = await store.users.list({ afterEmail: undefined, limit: 10 })
       expect(kept.map(({ email }) => email)).toEqual(['bob@example.com', 'cyd@example.com'])
     })
@@ -962,8 +966,8 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
         failureReason: text,
         requestId: text,
       }
-      await store.audit.tally(text, event)
-      await store.audit.tally(text, event)
+      await store.audit.tally([{ windowKey: text, event: event }])
+      await store.audit.tally([{ windowKey: text, event: event }])
       const key = { ...keyNamed(text), privateSealed: text }
       await store.signingKeys.insert(key)
       const api = apiNamed(text, { digest: text })
@@ -1180,14 +1184,16 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
   })
 }
 
-storeContract('SQLite in memory', () => openMigrated('sqlite::memory:'))
-storeContract('SQLite in a file', () => openMigrated(`sqlite:${join(temporaryFolder(), 'nested', 'latchkey.db')}`))
+if (engine === 'postgres') storeContract('Postgres', () => freshDatabase().then(openMigrated))
+else {
+  storeContract('SQLite in memory', () => openMigrated('sqlite::memory:'))
+  storeContract('SQLite in a file', () => openMigrated(`sqlite:${join(temporaryFolder(), 'nested', 'latchkey.db')}`))
+}
 
 type Seed = Awaited<ReturnType<typeof seeded>>
 
 async function openMigrated(url: string): Promise<Store> {
-  const database = openDatabase(url)
-  onTestFinished(database.close)
+  const database = openTestDatabase(url)
   await database.migrations.up()
   return database.store
 }
@@ -1267,10 +1273,4 @@ function keyNamed(id: string, createdAt = now): StoredSigningKey {
 async function published(store: Store): Promise<SessionId[]> {
   const revocations = await store.revocations.after(0, { now, limit: 10_000 })
   return revocations.map(({ sessionId }) => sessionId)
-}
-
-function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'latchkey-'))
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
-  return folder
 }

@@ -37,7 +37,8 @@ export function userStore(database: Kysely<Schema>): UserStore {
     },
 
     findById: async (id) => {
-      const row = await database.selectFrom('users').selectAll().where('id', '=', id).executeTakeFirst()
+      const user = database.selectFrom('users').selectAll().where('id', '=', id)
+      const row = await (database.isTransaction ? user.forNoKeyUpdate() : user).executeTakeFirst()
       return row && toUser(row)
     },
 

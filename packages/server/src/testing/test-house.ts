@@ -7,6 +7,7 @@ import type { Origin } from '../domain/origin.ts'
 import type { Caller, SessionId } from '../domain/session.ts'
 import type { UserId } from '../domain/user.ts'
 import { testClock } from './test-clock.ts'
+import { databaseSettings, freshDatabase } from './test-database.ts'
 
 /** Every line that the product logged, as it would be written. */
 export type LogLine = { level: string; message: string; fields: Record<string, unknown> }
@@ -26,7 +27,7 @@ export async function callerOf({ verifier }: Pick<House, 'verifier'>, accessToke
 }
 
 /**
- * A whole, real product: a fresh database in memory, a clock moved by hand, cheap hashing, limits off unless the
+ * A whole, real product: a fresh database, on SQLite in memory, a clock moved by hand, cheap hashing, limits off unless the
  * settings turn them on. Ends with the test that made it.
  */
 export async function testHouse(settings: Record<string, string> = {}) {
@@ -37,7 +38,8 @@ export async function testHouse(settings: Record<string, string> = {}) {
   const log: Log = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') }
   const config = loadConfig({
     NODE_ENV: 'test',
-    DATABASE_URL: 'sqlite::memory:',
+    DATABASE_URL: settings['DATABASE_URL'] ?? (await freshDatabase({ inMemory: true })),
+    ...databaseSettings,
     PUBLIC_URL: 'http://localhost:8000',
     BCRYPT_COST: '4',
     RATE_LIMIT_LOGIN: 'off',

@@ -3,6 +3,7 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { fileHouse } from '../../../test/database-file.ts'
 import type { RevocationListener } from '../../flows/follow-revocations.ts'
 import { apiHouse, basic, withApi } from '../../testing/api-house.ts'
+import { onSqlite } from '../../testing/test-database.ts'
 import { ada, callerOf, originAt, testHouse } from '../../testing/test-house.ts'
 import type { HttpDeps, HttpEnv } from '../context.ts'
 import { revocationEndpoints } from './revocations.ts'
@@ -208,7 +209,7 @@ test('a stream ends when the server closes, and nothing of it goes on', async ()
   expect(() => vi.advanceTimersByTime(10_000)).not.toThrow()
 })
 
-test('a stream that its client leaves makes room for another', async () => {
+onSqlite('a stream that its client leaves makes room for another', async () => {
   const house = await houseWithAda()
   for (let count = 0; count < 4096; count++) await (await open(house)).body?.cancel()
 
@@ -217,7 +218,7 @@ test('a stream that its client leaves makes room for another', async () => {
   expect(response.status).toBe(200)
 })
 
-test('HEAD /api/auth/revocations opens no stream', async () => {
+onSqlite('HEAD /api/auth/revocations opens no stream', async () => {
   const house = await houseWithAda()
   for (let count = 0; count < 4096; count++) await open(house, {}, 'HEAD')
 
@@ -226,7 +227,7 @@ test('HEAD /api/auth/revocations opens no stream', async () => {
   expect(response.status).toBe(200)
 })
 
-test('the 4097th stream is refused as too much, and told when to come back', async () => {
+onSqlite('the 4097th stream is refused as too much, and told when to come back', async () => {
   const house = await houseWithAda()
   for (let count = 0; count < 4096; count++) await openFrom(house, `198.51.100.${count % 16}`)
 
@@ -237,7 +238,7 @@ test('the 4097th stream is refused as too much, and told when to come back', asy
   expect(await response.json()).toMatchObject({ error: { code: 'OVERLOADED' } })
 })
 
-test('GET /api/auth/revocations lets one network open 256 streams, and shuts nobody else out', async () => {
+onSqlite('GET /api/auth/revocations lets one network open 256 streams, and shuts nobody else out', async () => {
   const house = await testHouse()
   const streams = await Promise.all(Array.from({ length: 256 }, () => openFrom(house, '192.0.2.1')))
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { fileHouse } from '../../../test/database-file.ts'
 import { apiHouse, basic, withApi } from '../../testing/api-house.ts'
+import { onSqlite } from '../../testing/test-database.ts'
 import { ada, callerOf, originAt, testHouse } from '../../testing/test-house.ts'
 
 const introspection = '/api/auth/introspect'
@@ -300,7 +301,7 @@ test.each(both)('%s is limited for each credential, and says when to come back [
   expect(fourth.headers.get('ratelimit-policy')).toBe('"introspect";q=3;w=60')
 })
 
-test('6,000 questions a minute are a credential by default, and no more', async () => {
+onSqlite('6,000 questions a minute are a credential by default, and no more', async () => {
   const { send, credential } = await apiHouse()
   for (let count = 0; count < 6000; count++) await send(introspection, 'token=x', { credential })
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test } from 'vitest'
-import { openDatabase } from './open-store.ts'
+import { openTestDatabase } from '../testing/test-database.ts'
 
 test('backUp() copies what was committed, and none of what is deleted', async () => {
   const { database, file, folder } = await migratedDatabase()
@@ -32,8 +32,7 @@ test('backUp() of what cannot be read to its end leaves nothing behind', async (
   const { database, path, folder } = await migratedDatabase()
   await database.close()
   spoilPage(path, 4)
-  const spoilt = openDatabase(`sqlite:${path}`)
-  onTestFinished(spoilt.close)
+  const spoilt = openTestDatabase(`sqlite:${path}`)
 
   const backingUp = spoilt.upkeep.backUp(join(folder, 'copy.db'))
 
@@ -67,8 +66,7 @@ test.each([
   const { database, path } = await migratedDatabase()
   await database.close()
   spoilPage(path, page)
-  const spoilt = openDatabase(`sqlite:${path}`)
-  onTestFinished(spoilt.close)
+  const spoilt = openTestDatabase(`sqlite:${path}`)
 
   const { integrity } = await spoilt.upkeep.check()
 
@@ -98,8 +96,7 @@ async function migratedDatabase() {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   const path = join(folder, 'latchkey.db')
-  const database = openDatabase(`sqlite:${path}`)
-  onTestFinished(database.close)
+  const database = openTestDatabase(`sqlite:${path}`)
   await database.migrations.up()
   return { database, path, folder, file: opened(path) }
 }

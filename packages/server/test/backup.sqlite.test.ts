@@ -1,8 +1,8 @@
 import { copyFileSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { lookInto, temporaryFolder } from '../src/testing/test-database.ts'
 import { ada, testHouse } from '../src/testing/test-house.ts'
-import { openFile, temporaryFolder } from './database-file.ts'
 import { run, serve } from './processes.ts'
 
 const password = 'SecurePass123'
@@ -75,7 +75,7 @@ test('latchkey backup writes a whole database for its owner alone, without the m
   const asJson = await run(['backup', 'second.db', '--json'], { folder })
 
   const { size, mode } = statSync(join(folder, 'copy.db'))
-  const copy = openFile(join(folder, 'copy.db'))
+  const copy = lookInto(`sqlite:${join(folder, 'copy.db')}`)
   expect(code).toBe(0)
   expect(stdout).toBe(`Wrote copy.db (${size} bytes)\nThe master key is not in it: keep it apart\n`)
   expect(JSON.parse(asJson.stdout)).toEqual({ wrote: 'second.db', bytes: size })
@@ -99,7 +99,7 @@ test('latchkey backup writes over no file: exit 1, and why', async () => {
 
 test('latchkey check of a good database ends with 0, and says what is good, also while somebody writes', async () => {
   const { folder, path } = await folderWithAda()
-  openFile(path).run('begin immediate')
+  lookInto(`sqlite:${path}`).run('begin immediate')
 
   const { code, stdout } = await run(['check'], { folder })
   const asJson = await run(['check', '--json'], { folder })
@@ -111,7 +111,7 @@ test('latchkey check of a good database ends with 0, and says what is good, also
 
 test('latchkey check of a damaged database ends with 1, and says where and what to do', async () => {
   const { folder, path } = await folderWithAda()
-  openFile(path).run(`pragma foreign_keys = off; delete from users`)
+  lookInto(`sqlite:${path}`).run(`pragma foreign_keys = off; delete from users`)
 
   const { code, stdout, stderr } = await run(['check'], { folder })
 

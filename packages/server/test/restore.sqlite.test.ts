@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { decodeJwt } from 'jose'
 import { expect, test, vi } from 'vitest'
 import { createLatchkey } from '../src/index.ts'
-import { openFile } from './database-file.ts'
+import { lookInto } from '../src/testing/test-database.ts'
 import { byEvent } from './network.ts'
 import { run } from './processes.ts'
 import { becomes, outcomeOf, survivingServer, verifierOf } from './surviving.ts'
@@ -11,14 +11,16 @@ import { becomes, outcomeOf, survivingServer, verifierOf } from './surviving.ts'
 type Server = Awaited<ReturnType<typeof survivingServer>>
 type Status = { status_list: { uri: string; idx: number } }
 
+const fileOf = ({ databaseUrl }: Server) => databaseUrl.replace('sqlite:', '')
+
 const backUp = async ({ surroundings }: Server) =>
   expect(await run(['backup', 'copy.db'], surroundings)).toMatchObject({ code: 0 })
 
 /** Puts the copy where the database was, and starts on it, as docs/operations.md says. */
 async function restore(server: Server): Promise<void> {
   await server.kill()
-  for (const companion of ['-wal', '-shm']) rmSync(server.databasePath + companion, { force: true })
-  copyFileSync(join(server.surroundings.folder, 'copy.db'), server.databasePath)
+  for (const companion of ['-wal', '-shm']) rmSync(fileOf(server) + companion, { force: true })
+  copyFileSync(join(server.surroundings.folder, 'copy.db'), fileOf(server))
   await server.restart()
   server.connect()
 }
@@ -83,7 +85,7 @@ test('after a restore nobody honours a token of before, revoked or not, whether 
     expect(await outcomeOf(verifier, token)).toBe('AUTH_REVOKED')
     expect((await server.request('/api/auth/me', { token })).json()).toMatchObject({ error: { code: 'AUTH_REVOKED' } })
   }
-  expect(openFile(server.databasePath).events().at(-1)).toMatchObject({
+  expect(lookInto(server.databaseUrl).events().at(-1)).toMatchObject({
     event_type: 'database_restored',
     ip_address: 'local',
   })

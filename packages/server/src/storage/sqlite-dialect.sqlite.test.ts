@@ -8,7 +8,7 @@ import { Kysely, sql } from 'kysely'
 import { expect, onTestFinished, test } from 'vitest'
 import { newId } from '../crypto/secrets.ts'
 import type { User, UserId } from '../domain/user.ts'
-import { openDatabase } from './open-store.ts'
+import { openTestDatabase } from '../testing/test-database.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
 
 const run = promisify(execFile)
@@ -192,9 +192,7 @@ function testKysely(path: string): Kysely<unknown> {
 }
 
 function testDatabase(path: string) {
-  const database = openDatabase(`sqlite:${path}`)
-  onTestFinished(database.close)
-  return database
+  return openTestDatabase(`sqlite:${path}`)
 }
 
 function userNamed(name: string): User {

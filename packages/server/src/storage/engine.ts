@@ -1,0 +1,51 @@
+import type {
+  ColumnDefinitionBuilder,
+  CreateTableBuilder,
+  Dialect,
+  Kysely,
+  KyselyPlugin,
+  QueryExecutorProvider,
+} from 'kysely'
+import type { Schema } from './schema.ts'
+import type { Upkeep } from './upkeep.ts'
+
+/** What two engines do each in its own way. All else of the room is the same SQL for both. */
+export type Engine = {
+  /** The address, as it may be shown and logged. */
+  named: string
+  /** The way to the database is open to whoever is on it. */
+  isExposed: boolean
+  dialect: Dialect
+  plugins: KyselyPlugin[]
+  words: TableWords
+  /** The tables where the product's own are, or would be. */
+  listTables(database: QueryExecutorProvider): Promise<string[]>
+  /** Waits until no other process migrates, and keeps them out until the transaction is over. */
+  holdMigrations(transaction: QueryExecutorProvider): Promise<void>
+  /** A way to the database on which statements may take their time, where the usual one cuts them off. */
+  patientDialect: Dialect | undefined
+  upkeep(database: Kysely<Schema>): Upkeep
+  /** Whether it is a copy that `latchkey backup` made, on which nobody has started yet. */
+  isCopy(database: QueryExecutorProvider): Promise<boolean>
+  unmarkCopy(database: QueryExecutorProvider): Promise<void>
+  /** Rows of the table are numbered from `number` on. */
+  numberFrom(database: QueryExecutorProvider, table: 'sessions' | 'revocations', number: number): Promise<void>
+  /** Tells the planner what the tables hold, after many rows came at once. */
+  takeStock(database: QueryExecutorProvider): Promise<void>
+}
+
+type DataType = Parameters<CreateTableBuilder<never>['addColumn']>[1]
+
+/** How an engine says in a migration what both know. */
+export type TableWords = {
+  /** A whole number of 64 bits. */
+  integer: DataType
+  /** Text that is compared and sorted by its bytes, whatever the language of the database is. */
+  text: DataType
+  /** Makes an `integer` the primary key that numbers the rows by itself, and never the same twice. */
+  numbered(column: ColumnDefinitionBuilder): ColumnDefinitionBuilder
+  /** Refuses values of another type than the column's. */
+  strict<Table extends string, Columns extends string>(
+    table: CreateTableBuilder<Table, Columns>,
+  ): CreateTableBuilder<Table, Columns>
+}

@@ -1,0 +1,61 @@
+import { sql } from 'kysely'
+import type { Engine } from './engine.ts'
+import { readPostgresAddress } from './postgres-address.ts'
+import { type PostgresUse, postgresDialect } from './postgres-dialect.ts'
+import type { Upkeep } from './upkeep.ts'
+
+/** Any number that nobody else locks: which one says nothing. */
+const migrationLock = sql.lit(7_263_941_180_552)
+
+/** @throws {Error} where the URL cannot be used */
+export function postgresEngine(url: string, use: PostgresUse): Engine {
+  const address = readPostgresAddress(url)
+  return {
+    named: address.named,
+    isExposed: address.isExposed,
+    dialect: postgresDialect(address, use),
+    plugins: [],
+    words: {
+      integer: sql`bigint`,
+      // Without it the order, and the indexes with it, would change with the libraries of the server's system.
+      text: sql`text collate "C"`,
+      numbered: (column) => column.primaryKey().generatedByDefaultAsIdentity(),
+      strict: (table) => table,
+    },
+    listTables: async (database) => {
+      const { rows } = await sql<{ name: string }>`
+        select tablename as name from pg_catalog.pg_tables where schemaname = current_schema()`.execute(database)
+      return rows.map(({ name }) => name)
+    },
+    holdMigrations: async (transaction) => {
+      const lockTimeout = sql.lit(`${use.lockTimeoutSeconds}s`)
+      await sql`select set_config('lock_timeout', '0', true)`.execute(transaction)
+      await sql`select pg_advisory_xact_lock(${migrationLock})`.execute(transaction)
+      // Who waits for a table holds up everyone who comes after: better to give up and be started again.
+      await sql`select set_config('lock_timeout', ${lockTimeout}, true)`.execute(transaction)
+    },
+    patientDialect: postgresDialect(address, { ...use, poolSize: 1, statementTimeoutSeconds: undefined }),
+    upkeep: () => postgresUpkeep,
+    isCopy: async () => false,
+    unmarkCopy: async () => {},
+    numberFrom: async (database, table, number) => {
+      const column = table === 'sessions' ? 'number' : 'sequence'
+      await sql`select setval(pg_get_serial_sequence(${table}, ${column}), ${number}, false)`.execute(database)
+    },
+    takeStock: async (database) => {
+      // By name: without names it would be every table of the database, of other programs too.
+      const tables = ['users', 'known_networks', 'sessions', 'refresh_tokens', 'revocations', 'auth_events']
+      await sql`analyze ${sql.join(tables.map((table) => sql.table(table)))}`.execute(database)
+    },
+  }
+}
+
+/** Its own tools do it better than a program beside it, and most who run one already use them. */
+const postgresUpkeep: Upkeep = {
+  backUp: async () => {
+    throw new Error('Cannot back up a Postgres: use pg_dump, or the backups of who runs it')
+  },
+  check: async () => {
+    throw new Error('Cannot check a Postgres: use pg_amcheck, and latchkey migrate status for the migrations')
+  },
+}

@@ -1,0 +1,51 @@
+import { type KyselyPlugin, sql } from 'kysely'
+import type { Engine } from './engine.ts'
+import { sqliteDialect } from './sqlite-dialect.ts'
+import { markOfCopy, sqliteUpkeep } from './sqlite-upkeep.ts'
+
+export function sqliteEngine(path: string): Engine {
+  return {
+    named: path,
+    isExposed: false,
+    dialect: sqliteDialect(path),
+    plugins: [withoutRowLocks],
+    words: {
+      integer: 'integer',
+      text: 'text',
+      numbered: (column) => column.primaryKey().autoIncrement(),
+      strict: (table) => table.modifyEnd(sql`strict`),
+    },
+    listTables: async (database) => {
+      const { rows } = await sql<{ name: string }>`
+        select name from sqlite_schema where type = 'table' and name not like 'sqlite!_%' escape '!'`.execute(database)
+      return rows.map(({ name }) => name)
+    },
+    // Every transaction of this engine has the database to itself.
+    holdMigrations: async () => {},
+    patientDialect: undefined,
+    upkeep: sqliteUpkeep,
+    isCopy: async (database) => {
+      const { rows } = await sql<{ user_version: number }>`pragma user_version`.execute(database)
+      return rows[0]?.user_version === markOfCopy
+    },
+    unmarkCopy: async (database) => {
+      await sql`pragma user_version = 0`.execute(database)
+    },
+    numberFrom: async (database, table, number) => {
+      await sql`delete from sqlite_sequence where name = ${table}`.execute(database)
+      await sql`insert into sqlite_sequence (name, seq) values (${table}, ${number - 1})`.execute(database)
+    },
+    // It plans by which indexes there are.
+    takeStock: async () => {},
+  }
+}
+
+/** SQLite has none and needs none: its transactions take turns as a whole. */
+const withoutRowLocks: KyselyPlugin = {
+  transformQuery: ({ node }) => {
+    if (node.kind !== 'SelectQueryNode') return node
+    const { endModifiers: _, ...unlocked } = node
+    return unlocked
+  },
+  transformResult: async ({ result }) => result,
+}

