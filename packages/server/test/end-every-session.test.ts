@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { operator } from '../src/cli/operator.ts'
+import { onSqlite } from '../src/testing/test-database.ts'
 import { ada, bob, testHouse } from '../src/testing/test-house.ts'
 import { fileHouse } from './database-file.ts'
 
@@ -60,7 +61,7 @@ test('endEverySession() lets a login in between its pieces, whose session stays'
   expect((await house.verifier.verify(accessToken)).email).toBe(ada.email)
 })
 
-test('endEverySession() that breaks off ends the rest when it is asked again', async () => {
+onSqlite('endEverySession() that breaks off ends the rest when it is asked again', async () => {
   const house = await fileHouse()
   await house.auth.signUp(ada)
   addSessions(house, 4_500)
