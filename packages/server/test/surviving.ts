@@ -21,7 +21,7 @@ export function outcomeOf(verifier: Asked, token: string): Promise<string> {
 }
 
 /** Waits until a verifier says this to a token. */
-export const becomes = (verifier: Asked, token: string, outcome: string, withinMilliseconds = 10_000) =>
+export const becomes = (verifier: Asked, token: string, outcome: string, withinMilliseconds = 30_000) =>
   expect.poll(() => outcomeOf(verifier, token), { timeout: withinMilliseconds, interval: 10 }).toBe(outcome)
 
 /** A server in a process of its own, behind a network that a test can spoil, with one user who signs in often. */
