@@ -145,7 +145,7 @@ type Surroundings = { user: string; mounts?: Mount[]; isReadOnly?: boolean; env?
 const userNumbers: Record<string, string> = { root: '0:0', node: '1000:1000' }
 
 /** The command line by which something is run inside a root. */
-export function commandInside(
+function commandInside(
   { root, workdir, env }: Image,
   words: string[],
   { user, mounts = [], isReadOnly = false, env: more = {} }: Surroundings,
