@@ -99,6 +99,22 @@ export type RevocationStore = {
   newest(): Promise<number>
 }
 
+/** What the nodes on one database tell each other, where the database carries it. */
+export type News = {
+  /** News come by themselves: this was tried in the last seconds. Where not, the database must be asked. */
+  isHeard(): boolean
+  /** Begins to listen. Once is enough: a lost connection is made anew. */
+  listen(listener: NewsListener): void
+  close(): Promise<void>
+}
+
+export type NewsListener = {
+  /** Ends of sessions were committed, the newest of them under this number. */
+  onEnds(sequence: number): void
+  /** `isHeard` has changed: something may have been missed. The reason, where news are heard no longer. */
+  onChange(reason: Error | undefined): void
+}
+
 export type StatusListStore = {
   /** The seed of the installation: the first that was ever brought, whoever brought it. */
   seed(candidate: string): Promise<string>

@@ -1,7 +1,8 @@
 import { Kysely } from 'kysely'
-import type { Store } from '../domain/store.ts'
+import type { News, Store } from '../domain/store.ts'
 import { apiCredentialStore } from './api-credentials.ts'
 import { auditStore } from './audit.ts'
+import type { TellEnds } from './engine.ts'
 import { expiryStore } from './expiry.ts'
 import { type Migrations, migrationsOf } from './migrate.ts'
 import type { PostgresUse } from './postgres-dialect.ts'
@@ -25,6 +26,7 @@ export type Database = {
   /** Passwords and tokens' digests cross a network in clear. */
   isExposed: boolean
   store: Store
+  news: News
   migrations: Migrations
   upkeep: Upkeep
   /** Fills the database for measurements. @throws {Error} where there are accounts already and it is no addition */
@@ -44,10 +46,12 @@ export function openDatabase(url: string, use: PostgresUse): Database {
   const engine = /^postgres(ql)?:/.test(url) ? postgresEngine(url, use) : sqliteEngine(url.replace(/^sqlite:/, ''))
   const database = new Kysely<Schema>({ dialect: engine.dialect, plugins: engine.plugins })
   const migrations = migrationsOf(database, engine)
+  const news = engine.newsOf(database)
   return {
     named: engine.named,
     isExposed: engine.isExposed,
-    store: storeOn(database),
+    store: storeOn(database, engine.tellEnds),
+    news,
     migrations,
     upkeep: engine.upkeep(database),
     seed: async (plan, onProgress) => {
@@ -58,14 +62,17 @@ export function openDatabase(url: string, use: PostgresUse): Database {
       const due = await migrations.due()
       if (due.length > 0) throw new Error(`Cannot use this database: it lacks ${due.join(', ')}`)
     },
-    close: () => database.destroy(),
+    close: async () => {
+      await news.close()
+      await database.destroy()
+    },
   }
 }
 
-function storeOn(database: Kysely<Schema>): Store {
+function storeOn(database: Kysely<Schema>, tellEnds: TellEnds): Store {
   return {
     users: userStore(database),
-    sessions: sessionStore(database),
+    sessions: sessionStore(database, tellEnds),
     refreshTokens: refreshTokenStore(database),
     revocations: revocationStore(database),
     statusLists: statusListStore(database),
@@ -73,6 +80,6 @@ function storeOn(database: Kysely<Schema>): Store {
     signingKeys: signingKeyStore(database),
     apiCredentials: apiCredentialStore(database),
     expiry: expiryStore(database),
-    transaction: (work) => inTransaction(database, (inside) => work(storeOn(inside))),
+    transaction: (work) => inTransaction(database, (inside) => work(storeOn(inside, tellEnds))),
   }
 }

@@ -22,6 +22,8 @@ export function sqliteEngine(path: string): Engine {
     },
     // Every transaction of this engine has the database to itself.
     holdMigrations: async () => {},
+    tellEnds: async () => {},
+    newsOf: () => ({ isHeard: () => false, listen: () => {}, close: async () => {} }),
     patientDialect: undefined,
     upkeep: sqliteUpkeep,
     // It plans by which indexes there are.
