@@ -18,6 +18,7 @@ export type Store = {
   audit: AuditStore
   signingKeys: SigningKeyStore
   apiCredentials: ApiCredentialStore
+  attempts: AttemptStore
   expiry: ExpiryStore
   /**
    * Runs `work` as one transaction: all of it holds, or nothing. Inside, wait for nothing but the given store.
@@ -153,6 +154,21 @@ export type ApiCredentialStore = {
   revoke(id: ApiCredentialId, at: number): Promise<boolean>
 }
 
+/** What limits have counted, for all nodes on one database. Each is one statement, so no two attempts count as one. */
+export type AttemptStore = {
+  /**
+   * Counts an attempt at `at`, in the window that the key's first one began; in a new one where that is over. Beyond one
+   * more than `most` it is not counted on. Answers the count with this attempt, and when the window ends.
+   */
+  count(
+    key: string,
+    window: { at: number; windowMilliseconds: number; most: number },
+  ): Promise<{ count: number; resetsAt: number }>
+  /** Takes one attempt back, where the window is not over. */
+  giveBack(key: string, at: number): Promise<void>
+  forget(key: string): Promise<void>
+}
+
 /** A piece of a table: the `limit` rows after the number `after`, of which those go that are over since `at`. */
 export type Piece = { after: number; at: number; limit: number }
 
@@ -168,6 +184,8 @@ export type ExpiryStore = {
   removeSessions(piece: Piece): Promise<{ sessions: number; refreshTokens: number; next: number | undefined }>
   /** Ends of sessions whose access tokens are dead. */
   removeRevocations(piece: Piece): Promise<{ revocations: number; next: number | undefined }>
+  /** At most `limit` counts of limits whose window is over. */
+  removeAttempts(piece: { at: number; limit: number }): Promise<{ attempts: number }>
   /** Status lists whose sessions are all too old: one row for each 65,536 sessions. */
   removeLists(at: number): Promise<{ statusLists: number }>
 }

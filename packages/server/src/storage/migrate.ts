@@ -3,6 +3,7 @@ import type { Engine, TableWords } from './engine.ts'
 import * as usersAndSessions from './migrations/0001-users-and-sessions.ts'
 import * as apiCredentials from './migrations/0002-api-credentials.ts'
 import * as locks from './migrations/0003-locks.ts'
+import * as attempts from './migrations/0004-attempts.ts'
 import type { Schema } from './schema.ts'
 
 type Migration = { up(database: Kysely<unknown>, words: TableWords): Promise<void> }
@@ -12,6 +13,7 @@ const migrations: Record<string, Migration> = {
   '0001-users-and-sessions': usersAndSessions,
   '0002-api-credentials': apiCredentials,
   '0003-locks': locks,
+  '0004-attempts': attempts,
 }
 const names = Object.keys(migrations)
 

@@ -1,6 +1,7 @@
 import { Kysely } from 'kysely'
 import type { News, Store } from '../domain/store.ts'
 import { apiCredentialStore } from './api-credentials.ts'
+import { attemptStore } from './attempts.ts'
 import { auditStore } from './audit.ts'
 import type { TellEnds } from './engine.ts'
 import { expiryStore } from './expiry.ts'
@@ -25,6 +26,8 @@ export type Database = {
   named: string
   /** Passwords and tokens' digests cross a network in clear. */
   isExposed: boolean
+  /** Several servers may be on it. */
+  isShared: boolean
   store: Store
   news: News
   migrations: Migrations
@@ -50,6 +53,7 @@ export function openDatabase(url: string, use: PostgresUse): Database {
   return {
     named: engine.named,
     isExposed: engine.isExposed,
+    isShared: engine.isShared,
     store: storeOn(database, engine.tellEnds),
     news,
     migrations,
@@ -79,6 +83,7 @@ function storeOn(database: Kysely<Schema>, tellEnds: TellEnds): Store {
     audit: auditStore(database),
     signingKeys: signingKeyStore(database),
     apiCredentials: apiCredentialStore(database),
+    attempts: attemptStore(database),
     expiry: expiryStore(database),
     transaction: (work) => inTransaction(database, (inside) => work(storeOn(inside, tellEnds))),
   }

@@ -16,6 +16,7 @@ export function postgresEngine(url: string, use: PostgresUse): Engine {
   return {
     named: address.named,
     isExposed: address.isExposed,
+    isShared: true,
     dialect: postgresDialect(address, use),
     plugins: [],
     words: {
