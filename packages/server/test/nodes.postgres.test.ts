@@ -64,18 +64,20 @@ async function logoutDelays(nodes: Nodes, count: number): Promise<number[]> {
   return delays.toSorted((one, other) => one - other)
 }
 
-test('a logout at one node is refused within 100 ms by who follows another, also once their connections were cut', async () => {
+test('a logout at one node is refused within 100 ms by who follows another, also once their connections were cut', {
+  timeout: 60_000,
+}, async () => {
   const nodes = await twoNodes()
   const countListening = () =>
     nodes.database.rows<{ count: number }>(`select count(*)::int as count ${nodes.listening}`)[0]?.count
   await expect.poll(countListening, { timeout: 10_000 }).toBe(2)
 
-  const told = await logoutDelays(nodes, 9)
+  const told = await logoutDelays(nodes, 5)
   nodes.database.rows(`select pg_terminate_backend(pid) ${nodes.listening}`)
   const cut = await logoutDelays(nodes, 3)
   await expect.poll(countListening, { timeout: 10_000 }).toBe(2)
 
   // The middle: the machine that runs the tests may stumble.
-  expect(told[4]).toBeLessThan(100)
+  expect(told[2]).toBeLessThan(100)
   expect(cut[1]).toBeLessThan(200)
 })
