@@ -88,9 +88,7 @@ export function postgresNews(database: Kysely<Schema>, address: PostgresAddress,
     }
 
     try {
-      await Promise.race([client.connect(), lost.promise])
-      const { rows } = await client.query(`select 'latchkey_' || md5(current_schema()) as name`)
-      await client.query(`listen ${pg.escapeIdentifier(rows[0].name)}`)
+      await Promise.race([subscribe(client), lost.promise])
       for (;;) {
         await Promise.race([greet(), lost.promise])
         await Promise.race([setTimeout(greetingMilliseconds, undefined, { ref: false }), lost.promise])
@@ -100,6 +98,12 @@ export function postgresNews(database: Kysely<Schema>, address: PostgresAddress,
       await Promise.race([client.end().catch(() => {}), setTimeout(partingMilliseconds)])
       socket.destroy()
     }
+  }
+
+  async function subscribe(client: pg.Client): Promise<void> {
+    await client.connect()
+    const { rows } = await client.query(`select 'latchkey_' || md5(current_schema()) as name`)
+    await client.query(`listen ${pg.escapeIdentifier(rows[0].name)}`)
   }
 
   /** Of nodes that lost their server together not all come back at once. */
