@@ -163,13 +163,14 @@ export function followRevocations({
   }
 
   async function readNow(): Promise<void> {
+    if (isClosed) return
     try {
       await catchUp()
       if (isBlind) log.info({}, 'Revocations are read again')
       isBlind = false
     } catch (error) {
       // Once for each outage: this comes twenty times a second.
-      if (!isBlind) log.error({ error }, 'Revocations were not read')
+      if (!isBlind && !isClosed) log.error({ error }, 'Revocations were not read')
       isBlind = true
     }
     readLater()
