@@ -4,7 +4,10 @@ import { defineConfig } from 'vitest/config'
 const conditions = ['latchkey-source', 'node', 'default']
 
 /** Tests of the server that ask for a database: each file is run once on each engine. */
-const onBothEngines = ['packages/server/{src/{flows,http,storage},test}/**/*.test.ts', 'packages/server/src/*.test.ts']
+const onBothEngines = [
+  'packages/server/{src/{flows,http,limits,storage},test}/**/*.test.ts',
+  'packages/server/src/*.test.ts',
+]
 const onSqliteAlone = ['packages/server/{src,test}/**/*.sqlite.test.ts']
 const onPostgresAlone = ['packages/server/{src,test}/**/*.postgres.test.ts']
 

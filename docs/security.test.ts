@@ -291,7 +291,10 @@ test('no file of the server opens a connection but the one to Postgres, as SECUR
     )
   })
 
-  expect(callers).toEqual(['packages/server/src/storage/postgres-dialect.ts'])
+  expect(callers).toEqual([
+    'packages/server/src/storage/postgres-dialect.ts',
+    'packages/server/src/storage/postgres-news.ts',
+  ])
 })
 
 test('SECURITY.md gives the size of the pool and what happens at its limit [ASVS 13.1.2]', () => {
@@ -440,7 +443,7 @@ test.each([
   'the token is in the body and in a cookie',
   'unknown members of a body are ignored',
   'the default password policy asks for classes and 8 characters',
-  'limits are counted in memory',
+  'on SQLite limits are counted in memory',
   "listing and ending one's sessions asks for no password again",
   'a login does not end the session that the request may carry; a change of password keeps the one that asks',
   'any API with a credential can revoke any token that it holds',

@@ -1,8 +1,8 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { settings } from '../src/config/settings.ts'
-import { databaseOf, lookInto, onSqlite, temporaryFolder } from '../src/testing/test-database.ts'
+import { databaseOf, engine, lookInto, onSqlite, temporaryFolder } from '../src/testing/test-database.ts'
 import { originAt, testHouse } from '../src/testing/test-house.ts'
 import { run, serve } from './processes.ts'
 
@@ -54,6 +54,8 @@ test.each([
   [['users', 'list', '--all']],
   [['serve', '--all']],
   [['migrate', '--all']],
+  [['migrate', 'status', '--plan']],
+  [['check', '--plan']],
   [['keys', 'rotate', '--all']],
 ])('latchkey %j is a wrong command line: exit 2, and where to read on', async (words) => {
   const { code, stdout, stderr } = await run(words, { folder: temporaryFolder() })
@@ -163,6 +165,25 @@ test('latchkey migrate brings the database up once, and migrate status tells so'
   expect(JSON.parse(first.stdout)).toEqual({ applied: migrations.map(({ name }: { name: string }) => name) })
   expect(second.stdout).toBe('Nothing to do: the database is up to date\n')
   expect(JSON.parse(after.stdout).migrations[0].applied_at).toMatch(instant)
+})
+
+test('latchkey migrate --plan prints the SQL that migrate runs, and changes nothing', async () => {
+  const folder = temporaryFolder()
+  const database = () => lookInto(databaseOf(folder))
+
+  const first = await run(['migrate', '--plan', '--json'], { folder })
+  const second = await run(['migrate', '--plan'], { folder })
+
+  const { statements } = JSON.parse(first.stdout)
+  expect(second.code).toBe(0)
+  expect(second.stdout.replaceAll(/'\d{4}-.*?Z'/g, '')).toBe(
+    `${statements.map((statement: string) => `${statement};`).join('\n')}\n`.replaceAll(/'\d{4}-.*?Z'/g, ''),
+  )
+  expect(readdirSync(folder)).toEqual([])
+  if (engine === 'sqlite') mkdirSync(join(folder, 'data'))
+  database().run(statements.join(';\n'))
+  expect((await run(['migrate', '--plan'], { folder })).stdout).toBe('-- Nothing to do: the database is up to date\n')
+  expect(await run(['migrate'], { folder })).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Nothing to do/) })
 })
 
 test('latchkey migrate refuses a database that is newer than the program', async () => {

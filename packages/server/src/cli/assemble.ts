@@ -10,7 +10,7 @@ import { type MasterKey, readOrMakeMasterKey } from '../crypto/master-key.ts'
 import { type Seal, sealUnder } from '../crypto/seal.ts'
 import { newId } from '../crypto/secrets.ts'
 import type { HashEvent } from '../domain/hash-order.ts'
-import type { Limit } from '../domain/limit.ts'
+import type { Limits } from '../domain/limit.ts'
 import type { Log } from '../domain/log.ts'
 import { listOfUri, statusListUri } from '../domain/status-list.ts'
 import { followRevocations, type RevocationFeed } from '../flows/follow-revocations.ts'
@@ -28,6 +28,8 @@ import { withPeppers } from '../hashing/pepper.ts'
 import { createApp } from '../http/app.ts'
 import { createMetrics } from '../http/metrics.ts'
 import { memoryLimit, unlimited } from '../limits/memory-limit.ts'
+import { insuredLimit, sharedLimit } from '../limits/shared-limit.ts'
+import type { Database } from '../storage/open-store.ts'
 import { readBlockList } from './block-list.ts'
 import { databaseFile, openConfiguredDatabase } from './database.ts'
 import { operator } from './operator.ts'
@@ -61,17 +63,11 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
   const secret = config.JWT_SECRET === undefined ? undefined : Buffer.from(config.JWT_SECRET, 'utf8')
   const currentSigner = async () => (secret ? { secret } : { key: await keys.current() })
   const places = placeSessions({ store })
-  const revocations = followRevocations({ store, places, log, now })
+  const revocations = followRevocations({ store, news: database.news, places, log, now })
   const statusLists = publishStatusLists({ store, revocations, currentSigner, issuer: config.PUBLIC_URL, now })
   const refusals = tallyRefusals({ store, log, now, newId })
   const expiry = removeExpired({ store, log, now, someTimeWithin: randomInt })
-  const limits = {
-    loginPerAddress: limitOf('login', config.RATE_LIMIT_LOGIN),
-    signupPerAddress: limitOf('signup', config.RATE_LIMIT_SIGNUP),
-    loginPerAccount: limitOf('account', config.RATE_LIMIT_ACCOUNT),
-    introspection: limitOf('introspect', config.RATE_LIMIT_INTROSPECT),
-    requestPerAddress: limitOf('global', config.RATE_LIMIT_GLOBAL),
-  }
+  const limits = limitsOf(config, database, now)
   const auth = createAuth({
     store,
     passwords: passwordsOf(config, hashes),
@@ -210,8 +206,20 @@ export function passwordsOf(config: Config, hashes: HashScheduler): Passwords {
   })
 }
 
-function limitOf(name: string, rate: Rate | 'off'): Limit {
-  return rate === 'off' ? unlimited : memoryLimit(name, rate)
+/** Servers that may share a database count together on it; where only one can be, it counts in its memory. */
+function limitsOf(config: Config, { isShared, store }: Database, now: () => number): Limits {
+  const inMemory = (name: string, rate: Rate | 'off') => (rate === 'off' ? unlimited : memoryLimit(name, rate))
+  const limitOf = (name: string, rate: Rate | 'off') =>
+    rate === 'off' || !isShared ? inMemory(name, rate) : sharedLimit(name, rate, { attempts: store.attempts, now })
+  const global = ['global', config.RATE_LIMIT_GLOBAL] as const
+  return {
+    loginPerAddress: limitOf('login', config.RATE_LIMIT_LOGIN),
+    signupPerAddress: limitOf('signup', config.RATE_LIMIT_SIGNUP),
+    loginPerAccount: limitOf('account', config.RATE_LIMIT_ACCOUNT),
+    introspection: limitOf('introspect', config.RATE_LIMIT_INTROSPECT),
+    // Of all routes some need no database: keys and lists are served on without it.
+    requestPerAddress: insuredLimit(limitOf(...global), inMemory(...global), now),
+  }
 }
 
 /** Where the master key is kept: beside the file of the database, and where that is none, where it would be by default. */

@@ -10,7 +10,7 @@ import { check } from './check.ts'
 import { exitCodes, type Output, show, UsageError } from './command.ts'
 import { init, newSecret } from './init.ts'
 import { keys } from './keys.ts'
-import { migrateStatus, migrateUp } from './migrate.ts'
+import { migratePlan, migrateStatus, migrateUp, planned } from './migrate.ts'
 import { restored } from './restored.ts'
 import { serve } from './serve.ts'
 import { users } from './users.ts'
@@ -19,6 +19,7 @@ const help = `latchkey COMMAND [--json]
 
   serve                     run the server (migrates the database first)
   migrate                   bring the database up to this program
+  migrate --plan            print the SQL that this would run, and change nothing
   migrate status            tell which migrations the database has
   backup FILE               copy the database into a new file, also while the server runs
   restored                  say that the database was put back by other means: logs everyone out
@@ -48,6 +49,7 @@ async function run(output: Output, [command, ...rest]: string[]): Promise<void> 
   if (command === 'serve' && rest.length === 0) return serve()
   if (command === 'migrate' && rest.length === 0) return migrateUp(output)
   if (command === 'migrate' && rest.length === 1 && rest[0] === 'status') return migrateStatus(output)
+  if (command === 'migrate' && rest.length === 1 && rest[0] === planned) return migratePlan(output)
   if (command === 'backup' && rest[0] !== undefined && rest.length === 1) return backup(output, rest[0])
   if (command === 'restored' && rest.length === 0) return restored(output)
   if (command === 'check' && rest.length === 0) return check(output)
@@ -136,6 +138,7 @@ async function main(): Promise<number> {
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean' },
         all: { type: 'boolean' },
+        plan: { type: 'boolean' },
         add: { type: 'boolean' },
         users: { type: 'string' },
         sessions: { type: 'string' },

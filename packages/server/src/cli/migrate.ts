@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs'
 import { type Output, show } from './command.ts'
-import { openConfiguredDatabase } from './database.ts'
+import { databaseFile, openConfiguredDatabase } from './database.ts'
 import { readConfig } from './environment.ts'
 
 /** Brings the database up to this program. */
@@ -12,6 +13,24 @@ export async function migrateUp(output: Output): Promise<void> {
       { applied },
       applied.length > 0 ? `Applied ${applied.join(', ')}` : 'Nothing to do: the database is up to date',
     )
+  } finally {
+    await database.close()
+  }
+}
+
+/** In place of a word: what would be done. */
+export const planned = '--plan'
+
+/** Prints the SQL that brings the database up to this program, and changes nothing: a file that is missing is not made. */
+export async function migratePlan(output: Output): Promise<void> {
+  const config = readConfig()
+  const path = databaseFile(config)
+  const isMissing = path !== undefined && !existsSync(path)
+  const database = openConfiguredDatabase(isMissing ? { ...config, DATABASE_URL: 'sqlite::memory:' } : config)
+  try {
+    const statements = await database.migrations.plan()
+    const lines = statements.map((statement) => `${statement};`)
+    show(output, { statements }, lines.join('\n') || '-- Nothing to do: the database is up to date')
   } finally {
     await database.close()
   }

@@ -19,6 +19,7 @@ export type Store = {
   audit: AuditStore
   signingKeys: SigningKeyStore
   apiCredentials: ApiCredentialStore
+  attempts: AttemptStore
   expiry: ExpiryStore
   /**
    * Runs `work` as one transaction: all of it holds, or nothing. Inside, wait for nothing but the given store.
@@ -113,6 +114,22 @@ export type RevocationStore = {
   bounds(): Promise<{ since: number; newest: number; firstList: number }>
 }
 
+/** What the nodes on one database tell each other, where the database carries it. */
+export type News = {
+  /** News come by themselves: this was tried in the last seconds. Where not, the database must be asked. */
+  isHeard(): boolean
+  /** Begins to listen. Once is enough: a lost connection is made anew. */
+  listen(listener: NewsListener): void
+  close(): Promise<void>
+}
+
+export type NewsListener = {
+  /** Ends of sessions were committed, the newest of them under this number. */
+  onEnds(sequence: number): void
+  /** `isHeard` has changed: something may have been missed. The reason, where news are heard no longer. */
+  onChange(reason: Error | undefined): void
+}
+
 export type StatusListStore = {
   /** The seed of the installation: the first that was ever brought, whoever brought it. */
   seed(candidate: string): Promise<string>
@@ -163,6 +180,21 @@ export type ApiCredentialStore = {
   revoke(id: ApiCredentialId, at: number): Promise<boolean>
 }
 
+/** What limits have counted, for all nodes on one database. Each is one statement, so no two attempts count as one. */
+export type AttemptStore = {
+  /**
+   * Counts an attempt at `at`, in the window that the key's first one began; in a new one where that is over. Beyond one
+   * more than `most` it is not counted on. Answers the count with this attempt, and when the window ends.
+   */
+  count(
+    key: string,
+    window: { at: number; windowMilliseconds: number; most: number },
+  ): Promise<{ count: number; resetsAt: number }>
+  /** Takes one attempt back, where the window is not over. */
+  giveBack(key: string, at: number): Promise<void>
+  forget(key: string): Promise<void>
+}
+
 /** A piece of a table: the `limit` rows after the number `after`, of which those go that are over since `at`. */
 export type Piece = { after: number; at: number; limit: number }
 
@@ -178,6 +210,8 @@ export type ExpiryStore = {
   removeSessions(piece: Piece): Promise<{ sessions: number; refreshTokens: number; next: number | undefined }>
   /** Ends of sessions whose access tokens are dead. */
   removeRevocations(piece: Piece): Promise<{ revocations: number; next: number | undefined }>
+  /** At most `limit` counts of limits whose window is over. */
+  removeAttempts(piece: { at: number; limit: number }): Promise<{ attempts: number }>
   /** Status lists whose sessions are all too old: one row for each 65,536 sessions. */
   removeLists(at: number): Promise<{ statusLists: number }>
 }

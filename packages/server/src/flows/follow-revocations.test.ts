@@ -79,7 +79,7 @@ test.each([
   ['older than the recent ends', 0],
 ])('a subscriber whose cursor is %s hears of a gap', async (_, after) => {
   const { store, places } = storeWithEnds(3)
-  const feed = followRevocations({ store, places, log: silent, now: () => 0, recentEnds: 1 })
+  const feed = followRevocations({ store, news: silence, places, log: silent, now: () => 0, recentEnds: 1 })
   const heard: string[] = []
   onTestFinished(feed.close)
   await feed.catchUp()
@@ -92,7 +92,7 @@ test.each([
 
 test('a subscriber without a cursor begins now', async () => {
   const { store, places } = storeWithEnds(3)
-  const feed = followRevocations({ store, places, log: silent, now: () => 0 })
+  const feed = followRevocations({ store, news: silence, places, log: silent, now: () => 0 })
   const heard: string[] = []
   onTestFinished(feed.close)
   await feed.catchUp()
@@ -119,3 +119,6 @@ function storeWithEnds(count: number) {
   } as unknown as Store
   return { store, places: async (index: number) => ({ list: 0, index }) }
 }
+
+/** A database that tells of nothing by itself. */
+const silence = { isHeard: () => false, listen: () => {}, close: async () => {} }

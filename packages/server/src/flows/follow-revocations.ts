@@ -1,6 +1,6 @@
 import type { Log } from '../domain/log.ts'
 import { keptAfterDeathMilliseconds, type ListPosition, sessionsPerList } from '../domain/status-list.ts'
-import type { Store } from '../domain/store.ts'
+import type { News, Store } from '../domain/store.ts'
 import type { Places } from './place-sessions.ts'
 
 /** Which sessions are over while their access tokens still live, as this process knows it: one bit each, in lists. */
@@ -54,6 +54,7 @@ export type RevocationListener = {
 
 type FollowDeps = {
   store: Store
+  news: News
   places: Places
   log: Log
   now(): number
@@ -64,6 +65,8 @@ type FollowDeps = {
 
 /** Half of the 100 ms that a logout may take to hold everywhere: what another process wrote is found in time. */
 const pollMilliseconds = 50
+/** While the database tells of it by itself. */
+const slowPollMilliseconds = 1000
 /** A database that was silent for longer is asked before anything is believed. */
 const maxStalenessMilliseconds = 30_000
 const pageSize = 5_000
@@ -73,6 +76,7 @@ const defaultRecentEnds = 100_000
 /** Keeps up with the ends of sessions in the database, whichever process wrote them. Begins when first asked. */
 export function followRevocations({
   store,
+  news,
   places,
   log,
   now,
@@ -92,6 +96,7 @@ export function followRevocations({
   let reading: Promise<void> | undefined
   let timer: NodeJS.Timeout | undefined
   let isClosed = false
+  let isBlind = false
 
   async function readOn(): Promise<void> {
     const startedAt = now()
@@ -148,7 +153,7 @@ export function followRevocations({
 
   /** A read that began before the caller's commit may miss it: wait for that one, then read again. */
   async function catchUp(): Promise<void> {
-    if (!timer && !isClosed) poll()
+    if (!timer && !isClosed) begin()
     if (reading) await reading.catch(() => undefined)
     reading ??= readOn().finally(() => {
       reading = undefined
@@ -156,11 +161,38 @@ export function followRevocations({
     await reading
   }
 
-  function poll(): void {
-    timer = setTimeout(async () => {
-      await catchUp().catch((error) => log.error({ error }, 'Revocations were not read'))
-      if (!isClosed) poll()
-    }, pollMilliseconds)
+  function begin(): void {
+    readLater()
+    news.listen({
+      onEnds: (sequence) => {
+        if (sequence > cursor) readNow()
+      },
+      onChange: (reason) => {
+        if (reason) log.warn({ error: reason }, 'Ends of sessions are asked for: the database no longer tells of them')
+        else log.info({}, 'The database tells of ends of sessions')
+        readNow()
+      },
+    })
+  }
+
+  async function readNow(): Promise<void> {
+    if (isClosed) return
+    try {
+      await catchUp()
+      if (isBlind) log.info({}, 'Revocations are read again')
+      isBlind = false
+    } catch (error) {
+      // Once for each outage: this comes twenty times a second.
+      if (!isBlind && !isClosed) log.error({ error }, 'Revocations were not read')
+      isBlind = true
+    }
+    readLater()
+  }
+
+  function readLater(): void {
+    clearTimeout(timer)
+    if (isClosed) return
+    timer = setTimeout(readNow, news.isHeard() ? slowPollMilliseconds : pollMilliseconds)
     timer.unref()
   }
 

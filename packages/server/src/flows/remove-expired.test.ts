@@ -121,7 +121,7 @@ test('run() leaves nothing of sessions whose tokens are all dead, and keeps acco
 
   await expiry.run()
 
-  expect(expiry.removedRows()).toEqual({ sessions: 2, refresh_tokens: 3, revocations: 1, status_lists: 1 })
+  expect(expiry.removedRows()).toEqual({ sessions: 2, refresh_tokens: 3, revocations: 1, attempts: 0, status_lists: 1 })
   expect((await request('/metrics')).text).toContain('latchkey_expired_rows_removed_total{table="refresh_tokens"} 3')
   const { accessToken } = await auth.logIn(ada)
   const { events } = await auth.listEvents({

@@ -3,7 +3,7 @@ import type { Log } from '../domain/log.ts'
 import { keptAfterDeathMilliseconds } from '../domain/status-list.ts'
 import type { Store } from '../domain/store.ts'
 
-/** Removes what has expired: sessions, refresh tokens, ends of sessions, status lists. The audit log is kept. */
+/** Removes what has expired: sessions, refresh tokens, ends of sessions, counts of limits, status lists. The audit log is kept. */
 export type ExpiryRemoval = {
   /** Walks over everything once. Answers when it is done. */
   run(): Promise<void>
@@ -31,7 +31,13 @@ const restForEachWork = 9
 const leastRestMilliseconds = 10
 
 export function removeExpired({ store, log, now, someTimeWithin }: ExpiryDeps): ExpiryRemoval {
-  const removed: Record<string, number> = { sessions: 0, refresh_tokens: 0, revocations: 0, status_lists: 0 }
+  const removed: Record<string, number> = {
+    sessions: 0,
+    refresh_tokens: 0,
+    revocations: 0,
+    attempts: 0,
+    status_lists: 0,
+  }
   const closing = new AbortController()
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> | undefined
@@ -62,6 +68,11 @@ export function removeExpired({ store, log, now, someTimeWithin }: ExpiryDeps): 
       const { revocations, next } = await store.transaction((inside) => inside.expiry.removeRevocations(piece))
       count({ revocations })
       return next
+    })
+    await walk(async (after) => {
+      const { attempts } = await store.expiry.removeAttempts({ at: at(), limit: rowsPerPiece })
+      count({ attempts })
+      return attempts === rowsPerPiece ? after : undefined
     })
     const { statusLists } = await store.expiry.removeLists(at())
     count({ status_lists: statusLists })

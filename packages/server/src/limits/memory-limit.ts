@@ -1,12 +1,12 @@
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
 import type { Limit } from '../domain/limit.ts'
-import { Refusal } from '../domain/refusal.ts'
+import { exceeded, type LimitRate } from './exceeded.ts'
 
 /**
  * A limit counted in this process's memory, by fixed windows that begin at a key's first attempt. A restart begins
  * anew: SECURITY.md states what that gives an attacker.
  */
-export function memoryLimit(name: string, rate: { attempts: number; windowSeconds: number }): Limit {
+export function memoryLimit(name: string, rate: LimitRate): Limit {
   const limiter = new RateLimiterMemory({ keyPrefix: name, points: rate.attempts, duration: rate.windowSeconds })
 
   return {
@@ -15,9 +15,7 @@ export function memoryLimit(name: string, rate: { attempts: number; windowSecond
         await limiter.consume(key)
       } catch (cause) {
         if (!(cause instanceof RateLimiterRes)) throw cause
-        const resetSeconds = Math.max(1, Math.ceil(cause.msBeforeNext / 1000))
-        const quota = { name, limit: rate.attempts, windowSeconds: rate.windowSeconds, remaining: 0, resetSeconds }
-        throw new Refusal('RATE_LIMIT_EXCEEDED', { retryAfterSeconds: resetSeconds, quota, cause })
+        throw exceeded(name, rate, { milliseconds: cause.msBeforeNext, cause })
       }
     },
     giveBack: async (key) => {

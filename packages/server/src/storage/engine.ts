@@ -6,6 +6,7 @@ import type {
   KyselyPlugin,
   QueryExecutorProvider,
 } from 'kysely'
+import type { News } from '../domain/store.ts'
 import type { Schema } from './schema.ts'
 import type { Upkeep } from './upkeep.ts'
 
@@ -15,6 +16,8 @@ export type Engine = {
   named: string
   /** The way to the database is open to whoever is on it. */
   isExposed: boolean
+  /** Several servers may be on one database, and must count together. */
+  isShared: boolean
   dialect: Dialect
   plugins: KyselyPlugin[]
   words: TableWords
@@ -22,6 +25,10 @@ export type Engine = {
   listTables(database: QueryExecutorProvider): Promise<string[]>
   /** Waits until no other process migrates, and keeps them out until the transaction is over. */
   holdMigrations(transaction: QueryExecutorProvider): Promise<void>
+  /** Tells other nodes of new ends of sessions, with the commit of the transaction. Nothing where they cannot be told. */
+  tellEnds: TellEnds
+  /** How this node hears what others tell. */
+  newsOf(database: Kysely<Schema>): News
   /** A way to the database on which statements may take their time, where the usual one cuts them off. */
   patientDialect: Dialect | undefined
   upkeep(database: Kysely<Schema>): Upkeep
@@ -33,6 +40,8 @@ export type Engine = {
   /** Tells the planner what the tables hold, after many rows came at once. */
   takeStock(database: QueryExecutorProvider): Promise<void>
 }
+
+export type TellEnds = (transaction: Kysely<Schema>) => Promise<void>
 
 type DataType = Parameters<CreateTableBuilder<never>['addColumn']>[1]
 

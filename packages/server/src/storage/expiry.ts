@@ -64,6 +64,17 @@ export function expiryStore(database: Kysely<Schema>): ExpiryStore {
       return { revocations: Number(numDeletedRows), next: last?.sequence }
     },
 
+    removeAttempts: async ({ at, limit }) => {
+      const { numDeletedRows } = await database
+        .deleteFrom('attempts')
+        .where('key', 'in', (inside) =>
+          inside.selectFrom('attempts').select('key').where('resets_at', '<=', at).orderBy('resets_at').limit(limit),
+        )
+        .where('resets_at', '<=', at)
+        .executeTakeFirst()
+      return { attempts: Number(numDeletedRows) }
+    },
+
     removeLists: async (at) => {
       const { numDeletedRows } = await database
         .deleteFrom('status_lists')

@@ -4,6 +4,7 @@ import * as usersAndSessions from './migrations/0001-users-and-sessions.ts'
 import * as apiCredentials from './migrations/0002-api-credentials.ts'
 import * as locks from './migrations/0003-locks.ts'
 import * as restores from './migrations/0004-restores.ts'
+import * as attempts from './migrations/0005-attempts.ts'
 import type { Schema } from './schema.ts'
 
 type Migration = { up(database: Kysely<unknown>, words: TableWords): Promise<void> }
@@ -14,6 +15,7 @@ const migrations: Record<string, Migration> = {
   '0002-api-credentials': apiCredentials,
   '0003-locks': locks,
   '0004-restores': restores,
+  '0005-attempts': attempts,
 }
 const names = Object.keys(migrations)
 

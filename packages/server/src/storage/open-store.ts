@@ -1,6 +1,7 @@
 import { Kysely } from 'kysely'
-import type { Store } from '../domain/store.ts'
+import type { News, Store } from '../domain/store.ts'
 import { apiCredentialStore } from './api-credentials.ts'
+import { attemptStore } from './attempts.ts'
 import { auditStore } from './audit.ts'
 import type { Engine } from './engine.ts'
 import { expiryStore } from './expiry.ts'
@@ -26,7 +27,10 @@ export type Database = {
   named: string
   /** Passwords and tokens' digests cross a network in clear. */
   isExposed: boolean
+  /** Several servers may be on it. */
+  isShared: boolean
   store: Store
+  news: News
   migrations: Migrations
   upkeep: Upkeep
   /** Fills the database for measurements. @throws {Error} where there are accounts already and it is no addition */
@@ -46,10 +50,13 @@ export function openDatabase(url: string, use: PostgresUse): Database {
   const engine = /^postgres(ql)?:/.test(url) ? postgresEngine(url, use) : sqliteEngine(url.replace(/^sqlite:/, ''))
   const database = new Kysely<Schema>({ dialect: engine.dialect, plugins: engine.plugins })
   const migrations = migrationsOf(database, engine)
+  const news = engine.newsOf(database)
   return {
     named: engine.named,
     isExposed: engine.isExposed,
+    isShared: engine.isShared,
     store: storeOn(database, engine),
+    news,
     migrations,
     upkeep: engine.upkeep(database),
     seed: async (plan, onProgress) => {
@@ -60,14 +67,17 @@ export function openDatabase(url: string, use: PostgresUse): Database {
       const due = await migrations.due()
       if (due.length > 0) throw new Error(`Cannot use this database: it lacks ${due.join(', ')}`)
     },
-    close: () => database.destroy(),
+    close: async () => {
+      await news.close()
+      await database.destroy()
+    },
   }
 }
 
 function storeOn(database: Kysely<Schema>, engine: Engine): Store {
   return {
     users: userStore(database),
-    sessions: sessionStore(database),
+    sessions: sessionStore(database, engine.tellEnds),
     refreshTokens: refreshTokenStore(database),
     revocations: revocationStore(database),
     statusLists: statusListStore(database),
@@ -75,6 +85,7 @@ function storeOn(database: Kysely<Schema>, engine: Engine): Store {
     audit: auditStore(database),
     signingKeys: signingKeyStore(database),
     apiCredentials: apiCredentialStore(database),
+    attempts: attemptStore(database),
     expiry: expiryStore(database),
     transaction: (work) => inTransaction(database, (inside) => work(storeOn(inside, engine))),
   }

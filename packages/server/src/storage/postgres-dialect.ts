@@ -29,27 +29,11 @@ export function postgresDialect(address: PostgresAddress, use: PostgresUse): Dia
 }
 
 function openPool(address: PostgresAddress, use: PostgresUse): PostgresPool {
-  const { host, port, user, password, database, options, tls, named } = address
+  const { named } = address
   const pool = new pg.Pool({
-    host,
-    port,
-    ...(user === undefined ? {} : { user }),
-    ...(password === undefined ? {} : { password }),
-    ...(database === undefined ? {} : { database }),
-    ...(options === undefined ? {} : { options }),
-    ssl: tls,
-    enableChannelBinding: tls !== false,
-    keepAlive: true,
-    application_name: 'latchkey',
+    ...connectionOf(address, use),
     max: use.poolSize,
-    connectionTimeoutMillis: use.connectTimeoutSeconds * 1000,
     idleTimeoutMillis: 60_000,
-    ...(use.statementTimeoutSeconds === undefined
-      ? {}
-      : {
-          statement_timeout: use.statementTimeoutSeconds * 1000,
-          query_timeout: (use.statementTimeoutSeconds + silenceSeconds) * 1000,
-        }),
     lock_timeout: use.lockTimeoutSeconds * 1000,
     idle_in_transaction_session_timeout: idleInTransactionSeconds * 1000,
     types: { getTypeParser: parserOf },
@@ -72,6 +56,32 @@ function openPool(address: PostgresAddress, use: PostgresUse): PostgresPool {
       }
     },
     end: () => pool.end(),
+  }
+}
+
+/** Where to connect, as whom, and how long to wait for the server. */
+export function connectionOf(
+  { host, port, user, password, database, options, tls }: PostgresAddress,
+  { connectTimeoutSeconds, statementTimeoutSeconds }: PostgresUse,
+): pg.ClientConfig {
+  return {
+    host,
+    port,
+    ...(user === undefined ? {} : { user }),
+    ...(password === undefined ? {} : { password }),
+    ...(database === undefined ? {} : { database }),
+    ...(options === undefined ? {} : { options }),
+    ssl: tls,
+    enableChannelBinding: tls !== false,
+    keepAlive: true,
+    application_name: 'latchkey',
+    connectionTimeoutMillis: connectTimeoutSeconds * 1000,
+    ...(statementTimeoutSeconds === undefined
+      ? {}
+      : {
+          statement_timeout: statementTimeoutSeconds * 1000,
+          query_timeout: (statementTimeoutSeconds + silenceSeconds) * 1000,
+        }),
   }
 }
 

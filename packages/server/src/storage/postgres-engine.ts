@@ -1,7 +1,10 @@
 import { sql } from 'kysely'
-import type { Engine } from './engine.ts'
+import { Refusal } from '../domain/refusal.ts'
+import { Conflict } from './conflict.ts'
+import type { Engine, TellEnds } from './engine.ts'
 import { readPostgresAddress } from './postgres-address.ts'
 import { type PostgresUse, postgresDialect } from './postgres-dialect.ts'
+import { postgresNews, tellEnds } from './postgres-news.ts'
 import type { Upkeep } from './upkeep.ts'
 
 /** Any number that nobody else locks: which one says nothing. */
@@ -13,6 +16,7 @@ export function postgresEngine(url: string, use: PostgresUse): Engine {
   return {
     named: address.named,
     isExposed: address.isExposed,
+    isShared: true,
     dialect: postgresDialect(address, use),
     plugins: [],
     words: {
@@ -34,6 +38,8 @@ export function postgresEngine(url: string, use: PostgresUse): Engine {
       // Who waits for a table holds up everyone who comes after: better to give up and be started again.
       await sql`select set_config('lock_timeout', ${lockTimeout}, true)`.execute(transaction)
     },
+    tellEnds: whereItCan(tellEnds),
+    newsOf: (database) => postgresNews(database, address, use),
     patientDialect: postgresDialect(address, { ...use, poolSize: 1, statementTimeoutSeconds: undefined }),
     upkeep: () => postgresUpkeep,
     isCopy: async () => false,
@@ -58,4 +64,23 @@ const postgresUpkeep: Upkeep = {
   check: async () => {
     throw new Error('Cannot check a Postgres: use pg_amcheck, and latchkey migrate status for the migrations')
   },
+}
+
+/** Some engines that speak as Postgres does have no NOTIFY: the first to tell finds out, and a logout holds all the same. */
+function whereItCan(tell: TellEnds): TellEnds {
+  let isPossible: boolean | undefined
+
+  return async (transaction) => {
+    if (isPossible === false) return
+    if (isPossible) return tell(transaction)
+    await sql`savepoint before_telling`.execute(transaction)
+    try {
+      await tell(transaction)
+      isPossible = true
+    } catch (error) {
+      if (error instanceof Refusal || error instanceof Conflict) throw error
+      await sql`rollback to savepoint before_telling`.execute(transaction)
+      isPossible = false
+    }
+  }
 }

@@ -84,6 +84,11 @@ export type Schema = {
     activates_at: number
     token_seconds: number
   }
+  attempts: {
+    key: string
+    count: number
+    resets_at: number
+  }
   locks: {
     name: string
   }

@@ -3,13 +3,14 @@ import type { NewSession, RevocationReason, Session, SessionId } from '../domain
 import { sessionsPerList } from '../domain/status-list.ts'
 import type { SessionStore } from '../domain/store.ts'
 import type { UserId } from '../domain/user.ts'
+import type { TellEnds } from './engine.ts'
 import { hold } from './locks.ts'
 import { rowsPerInsert, type Schema } from './schema.ts'
 import { inTransaction } from './transaction.ts'
 
 const hour = 3_600_000
 
-export function sessionStore(database: Kysely<Schema>): SessionStore {
+export function sessionStore(database: Kysely<Schema>, tellEnds: TellEnds): SessionStore {
   /**
    * Ends sessions and numbers their ends. Who follows the numbers never looks back, so they must become visible in
    * their order: they are given out by one transaction at a time, up to its commit.
@@ -40,6 +41,7 @@ export function sessionStore(database: Kysely<Schema>): SessionStore {
     while (rows.length > 0) {
       await inside.insertInto('revocations').values(rows.splice(0, rowsPerInsert)).execute()
     }
+    await tellEnds(inside)
   }
 
   /**

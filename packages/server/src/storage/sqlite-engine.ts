@@ -7,6 +7,7 @@ export function sqliteEngine(path: string): Engine {
   return {
     named: path,
     isExposed: false,
+    isShared: false,
     dialect: sqliteDialect(path),
     plugins: [withoutRowLocks],
     words: {
@@ -22,6 +23,8 @@ export function sqliteEngine(path: string): Engine {
     },
     // Every transaction of this engine has the database to itself.
     holdMigrations: async () => {},
+    tellEnds: async () => {},
+    newsOf: () => ({ isHeard: () => false, listen: () => {}, close: async () => {} }),
     patientDialect: undefined,
     upkeep: sqliteUpkeep,
     isCopy: async (database) => {
