@@ -32,6 +32,7 @@ export default defineConfig({
             'scripts/**/*.test.ts',
             'docs/**/*.test.ts',
             'bench/**/*.test.ts',
+            'chaos/**/*.test.ts',
           ],
           exclude: onPostgresAlone,
           provide: { engine: 'sqlite' },
