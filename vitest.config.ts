@@ -35,6 +35,7 @@ export default defineConfig({
             'scripts/**/*.test.ts',
             'docs/**/*.test.ts',
             'bench/**/*.test.ts',
+            'chaos/**/*.test.ts',
           ],
           exclude: onPostgresAlone,
           provide: { engine: 'sqlite' },

@@ -1,13 +1,20 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 
 /** A Postgres of this process's own, from the npm registry. `url` is of a superuser. */
 export type EmbeddedPostgres = {
   url: string
+  /** Kills all its processes at once, as a power cut would, but for what the kernel still holds. */
+  crash(): Promise<void>
+  /** Kills one process that serves a client, after which the server undoes what was open in all of them. */
+  crashBackend(choose?: (pids: number[]) => number | undefined): void
+  /** Starts it again after a crash, on the same data and port. Answers once it takes connections. */
+  start(): Promise<void>
   /** Ends it and leaves nothing behind. */
   stop(): Promise<void>
 }
@@ -24,6 +31,8 @@ const forSpeed = {
 }
 const user = 'tests'
 const password = 'p@ss:word/of?tests#'
+const keptCharacters = 10_000
+const maxStarts = 50
 
 /** Makes a Postgres in a folder of its own and starts it on a free port. `settings` are those of postgresql.conf. */
 export async function startPostgres(settings: Record<string, string> = {}): Promise<EmbeddedPostgres> {
@@ -63,34 +72,94 @@ async function run(
   { folder, data, account }: { folder: string; data: string; account: Account | undefined },
 ): Promise<EmbeddedPostgres> {
   const port = await freePort()
-  const server = spawn(postgres, ['-D', data, '-p', String(port), '-k', folder, '-h', '127.0.0.1'], {
-    ...account,
-    cwd: folder,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  const ended = once(server, 'exit')
-  let said = ''
-  const isReady = new Promise<void>((done, fail) => {
-    server.stderr.on('data', (chunk) => {
-      said += chunk
-      if (said.includes('ready to accept connections')) done()
+  let server: ChildProcess | undefined
+
+  async function start(): Promise<void> {
+    const started = spawn(postgres, ['-D', data, '-p', String(port), '-k', folder, '-h', '127.0.0.1'], {
+      ...account,
+      cwd: folder,
+      stdio: ['ignore', 'ignore', 'pipe'],
     })
-    server.once('error', fail)
-    server.once('exit', () => fail(new Error(`Cannot start Postgres: ${said}`)))
-  })
+    server = started
+    let said = ''
+    await new Promise<void>((done, fail) => {
+      started.stderr.on('data', (chunk) => {
+        said = (said + chunk).slice(-keptCharacters)
+        if (said.includes('ready to accept connections')) done()
+      })
+      started.once('error', fail)
+      started.once('exit', () => fail(new Error(`Cannot start Postgres: ${said}`)))
+    })
+  }
+
+  /** Whatever is left of a server that crashed keeps the next one out for a moment. */
+  async function startAgain(): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await start()
+      } catch (error) {
+        if (attempt === maxStarts) throw error
+      }
+      await setTimeout(100)
+    }
+  }
+
+  async function end(signal: NodeJS.Signals): Promise<void> {
+    if (!server || server.exitCode !== null || server.signalCode !== null) return
+    const ended = once(server, 'exit')
+    server.kill(signal)
+    await ended
+  }
+
   // Whoever ends this process without a word ends the server too.
-  const endAtOnce = () => server.kill('SIGQUIT')
+  const endAtOnce = () => server?.kill('SIGQUIT')
   process.once('exit', endAtOnce)
-  await isReady
+  await start()
 
   return {
     url: `postgres://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`,
+    crash: async () => {
+      const children = childrenOf(server?.pid)
+      const ended = end('SIGKILL')
+      for (const pid of children) killIfThere(pid)
+      await ended
+    },
+    crashBackend: (choose = ([first]) => first) => {
+      const pid = choose(childrenOf(server?.pid).filter(servesClient))
+      if (pid !== undefined) killIfThere(pid)
+    },
+    start: startAgain,
     stop: async () => {
       process.off('exit', endAtOnce)
-      server.kill('SIGINT')
-      await ended
+      await end('SIGINT')
       rmSync(folder, { recursive: true, force: true })
     },
+  }
+}
+
+/** As Linux tells them. Elsewhere none: those of a Postgres that was killed end by themselves. */
+function childrenOf(pid: number | undefined): number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number)
+  } catch {
+    return []
+  }
+}
+
+/** Postgres writes into the name of each process what it does; those that serve a client name its address. */
+function servesClient(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('127.0.0.1(')
+  } catch {
+    return false
+  }
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
 }
 

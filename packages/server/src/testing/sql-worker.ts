@@ -4,8 +4,17 @@ import pg from 'pg'
 /** Answers SQL, one request at a time, for a thread that sleeps meanwhile: `synchronous-sql.ts` tells why. */
 const { url, port, bell } = workerData as { url: string; port: MessagePort; bell: Int32Array }
 
-const client = new pg.Client({ connectionString: url, types: { getTypeParser: parserOf } })
-const connected = client.connect()
+let connected: Promise<pg.Client> | undefined
+
+async function connect(): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url, types: { getTypeParser: parserOf } })
+  // Of a server that went away the next question begins anew.
+  client.on('error', () => {
+    connected = undefined
+  })
+  await client.connect()
+  return client
+}
 
 parentPort?.on('message', async (sql: string) => {
   port.postMessage(await answer(sql))
@@ -15,7 +24,8 @@ parentPort?.on('message', async (sql: string) => {
 
 async function answer(sql: string): Promise<{ rows: unknown[] } | { error: string }> {
   try {
-    await connected
+    connected ??= connect()
+    const client = await connected
     const result = await client.query(sql)
     // Several statements give several results, of which the last counts.
     const last = Array.isArray(result) ? result.at(-1) : result
