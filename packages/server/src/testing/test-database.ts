@@ -33,7 +33,7 @@ export type Onlooker = {
   run(sql: string): void
   rows<Row>(sql: string): Row[]
   events(): EventRow[]
-  /** Another for each change of a row that was committed, by anyone but this onlooker. */
+  /** Another for each change of a row that was committed, but for counts of limits, by anyone but this onlooker. */
   version(): unknown
   /** How many commits have changed something, as long as rows are only added. */
   commits(): number
@@ -167,9 +167,11 @@ function emptySchema(): string {
 function schemaOnlooker(url: string): Onlooker {
   const schema = schemaOf(url)
   const rows = <Row>(sql: string) => askPostgres<Row>(`set search_path = ${schema}; ${sql}`)
-  /** The place of every row, and the transaction that wrote it there. */
+  /** The place of every row, and the transaction that wrote it there; but for what SQLite keeps no rows of: counts. */
   const writers = () => {
-    const tables = rows<{ name: string }>('select tablename as name from pg_tables where schemaname = current_schema()')
+    const tables = rows<{ name: string }>(
+      `select tablename as name from pg_tables where schemaname = current_schema() and tablename <> 'attempts'`,
+    )
     const all = tables.map(
       ({ name }) => `select '${name}' as name, ctid::text as place, xmin::text as writer from ${name}`,
     )
