@@ -8,7 +8,13 @@ const onBothEngines = [
   'packages/server/{src/{flows,http,limits,storage},test}/**/*.test.ts',
   'packages/server/src/*.test.ts',
 ]
-const onSqliteAlone = ['packages/server/{src,test}/**/*.sqlite.test.ts']
+const onSqliteAlone = [
+  'packages/server/{src,test}/**/*.sqlite.test.ts',
+  // What is parsed, shown, hashed or published before a database is asked, or without one.
+  'packages/server/src/http/{client-address,contract,cookies,cursor,form,path-pattern,problem}.test.ts',
+  'packages/server/src/http/routes/metadata.test.ts',
+  'packages/server/test/{docs-page.browser,inspection,overload}.test.ts',
+]
 const onPostgresAlone = ['packages/server/{src,test}/**/*.postgres.test.ts']
 
 const common = {

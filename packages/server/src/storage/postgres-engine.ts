@@ -42,8 +42,10 @@ export function postgresEngine(url: string, use: PostgresUse): Engine {
     newsOf: (database) => postgresNews(database, address, use),
     patientDialect: postgresDialect(address, { ...use, poolSize: 1, statementTimeoutSeconds: undefined }),
     upkeep: () => postgresUpkeep,
+    // Its own tools make the copies, and mark none: whoever puts one back says so by `latchkey restored`.
     isCopy: async () => false,
     unmarkCopy: async () => {},
+    // Needs no lock on the table, and where the transaction is undone there is a gap, which nobody minds.
     numberFrom: async (database, table, number) => {
       const column = table === 'sessions' ? 'number' : 'sequence'
       await sql`select setval(pg_get_serial_sequence(${table}, ${column}), ${number}, false)`.execute(database)
