@@ -27,7 +27,7 @@ async function folderWithAda() {
   return { folder, database, ada: { user_id: user.id, email, created_at, last_login: null, is_active: true } }
 }
 
-test.each([
+onSqlite.each([
   [[]],
   [['fly']],
   [['users']],
@@ -76,7 +76,7 @@ test.each([
   expect(JSON.parse(stderr)).toEqual({ error: { code, message, details: null } })
 })
 
-test('latchkey --help lists every command', async () => {
+onSqlite('latchkey --help lists every command', async () => {
   const { code, stdout } = await run(['--help'], { folder: temporaryFolder() })
 
   expect(code).toBe(0)
@@ -98,7 +98,7 @@ test('latchkey --help lists every command', async () => {
   }
 })
 
-test('latchkey --version prints the version of the package, with --json as a document', async () => {
+onSqlite('latchkey --version prints the version of the package, with --json as a document', async () => {
   const { code, stdout } = await run(['--version'], { folder: temporaryFolder() })
   const asJson = await run(['--version', '--json'], { folder: temporaryFolder() })
 
@@ -108,17 +108,20 @@ test('latchkey --version prints the version of the package, with --json as a doc
   expect(JSON.parse(asJson.stdout)).toEqual({ version: manifest.version })
 })
 
-test('latchkey secret prints another good secret each time, and nothing else [RFC7515-10.1, RFC8725-3.5]', async () => {
-  const folder = temporaryFolder()
+onSqlite(
+  'latchkey secret prints another good secret each time, and nothing else [RFC7515-10.1, RFC8725-3.5]',
+  async () => {
+    const folder = temporaryFolder()
 
-  const [one, other] = await Promise.all([run(['secret'], { folder }), run(['secret', '--json'], { folder })])
+    const [one, other] = await Promise.all([run(['secret'], { folder }), run(['secret', '--json'], { folder })])
 
-  expect(one.stdout).toMatch(/^[\w-]{64}\n$/)
-  expect(JSON.parse(other.stdout)).toEqual({ secret: expect.stringMatching(/^[\w-]{64}$/) })
-  expect(one.stdout.trim()).not.toBe(JSON.parse(other.stdout).secret)
-})
+    expect(one.stdout).toMatch(/^[\w-]{64}\n$/)
+    expect(JSON.parse(other.stdout)).toEqual({ secret: expect.stringMatching(/^[\w-]{64}$/) })
+    expect(one.stdout.trim()).not.toBe(JSON.parse(other.stdout).secret)
+  },
+)
 
-test('latchkey init writes .env for its owner alone, with every setting and a fresh secret', async () => {
+onSqlite('latchkey init writes .env for its owner alone, with every setting and a fresh secret', async () => {
   const folder = temporaryFolder()
 
   const { code, stdout, stderr } = await run(['init'], { folder })
@@ -132,7 +135,7 @@ test('latchkey init writes .env for its owner alone, with every setting and a fr
   for (const name of Object.keys(settings)) expect(text).toMatch(new RegExp(`^${name}=`, 'm'))
 })
 
-test('latchkey init never writes over a .env that is there', async () => {
+onSqlite('latchkey init never writes over a .env that is there', async () => {
   const folder = temporaryFolder()
   writeFileSync(join(folder, '.env'), 'DOCS=off\n')
 

@@ -10,7 +10,7 @@ import { synchronousSql } from './synchronous-sql.ts'
 /** What the tests of this run are on. Each file that asks for a database is run once on each. */
 export const engine = inject('engine')
 
-/** A test of the file, or of what this process counts by itself: Postgres would tell nothing more. */
+/** A test of the file, of words that ask no database, or of what this process counts: Postgres would tell nothing more. */
 export const onSqlite = test.skipIf(engine === 'postgres')
 
 /** A line of the audit log, as it stands in the table. */
