@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { type Client, clientOf, type HeldSession } from './client.ts'
 import { judge, type Violation } from './judge.ts'
 import { gather, storm } from './run-chaos.ts'
@@ -7,9 +7,10 @@ import { type Engine, openSite, type Site, untilReady } from './site.ts'
 const seconds = 6
 const patienceMilliseconds = 180_000
 
-test.concurrent.each<Engine>(['sqlite', 'postgres'])(
+test.concurrent.for<Engine>(['sqlite', 'postgres'])(
   'on %s nothing acknowledged is lost when everything is broken once, and what is tampered with after that is found',
-  async (engine) => {
+  { timeout: patienceMilliseconds },
+  async (engine, { onTestFinished }) => {
     const site = await openSite(engine)
     onTestFinished(site.close)
 
@@ -28,12 +29,11 @@ test.concurrent.each<Engine>(['sqlite', 'postgres'])(
     const stricter = evidence.limits.map((limit) => ({ ...limit, attempts: 1 }))
     expect(judge({ ...evidence, limits: stricter }).map(({ rule }) => rule)).toContain('limit exceeded')
   },
-  patienceMilliseconds,
 )
 
 test.concurrent(
   'a Postgres that acknowledges what it has not written is found out by a crash',
-  async () => {
+  async ({ onTestFinished }) => {
     const site = await openSite('postgres', { isForgetful: true })
     onTestFinished(site.close)
     // The tables at least.
