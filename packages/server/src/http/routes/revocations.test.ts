@@ -85,7 +85,7 @@ test('GET /api/auth/revocations dates a heartbeat by when the database last answ
   const response = await open(house)
   await read(response)
   house.database.run('alter table revocations rename to gone')
-  await vi.waitFor(() => expect(house.lines.at(-1)?.message).toBe('Revocations were not read'))
+  await vi.waitFor(() => expect(house.lines.map(({ message }) => message)).toContain('Revocations were not read'))
   const lastAnswerAt = performance.now()
 
   await expect.poll(() => performance.now() - lastAnswerAt).toBeGreaterThan(200)
