@@ -53,6 +53,6 @@ export async function gather(site: Site, client: Client): Promise<Evidence> {
     graceMilliseconds,
     verifierLagMilliseconds: maxStalenessSeconds * 1000,
     limits: guessLimits,
-    limitsArePer: 'process',
+    limitsArePer: site.engine === 'postgres' ? 'database' : 'process',
   }
 }

@@ -21,6 +21,7 @@ const inventory: Record<string, string[]> = {
   'server/src/hashing/passwords.ts': ['randomBytes'],
   'server/src/hashing/pepper.ts': ['createHmac'],
   'server/src/http/node-listener.ts': ['randomUUID'],
+  'server/src/storage/postgres-news.ts': ['randomUUID'],
   'verify/src/guard.ts': ['randomUUID'],
   'verify/src/keys.ts': ['createPublicKey', 'createSecretKey'],
   'verify/src/signature.ts': ['createHmac', 'timingSafeEqual', 'verify'],
