@@ -27,8 +27,8 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
-    // Of two cores the runner would use one.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Many tests wait for processes and clocks: one more at a time than there are cores keeps the cores at work.
+    maxWorkers: availableParallelism() + 1,
     projects: [
       {
         extends: true,
