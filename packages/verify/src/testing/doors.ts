@@ -1,0 +1,96 @@
+import type { Server } from 'node:http'
+import { createAdaptorServer } from '@hono/node-server'
+import express, { type RequestHandler } from 'express'
+import fastify, { type FastifyRequest } from 'fastify'
+import { Hono } from 'hono'
+import * as onExpress from '../express.ts'
+import * as onFastify from '../fastify.ts'
+import * as onFetch from '../fetch.ts'
+import * as onHono from '../hono.ts'
+import type { Verifier } from '../verifier.ts'
+import { serve, serving, type TestServer } from './server.ts'
+
+/** The paths of requests that a guard let pass, in any door. */
+export const handled: string[] = []
+
+/**
+ * One app for each framework, each guarded by its own adapter: `/api/:user_id/tasks` for the owner, `/me` for whoever is
+ * signed in, and `/forgotten`, which is guarded for an owner and names none.
+ */
+export const doors = {
+  Express: (verifier) => serve(expressApp(verifier)),
+  Hono: (verifier) => serving(createAdaptorServer({ fetch: honoApp(verifier).fetch }) as Server),
+  Fastify: openFastify,
+  fetch: (verifier) => serving(createAdaptorServer({ fetch: fetchHandler(verifier) }) as Server),
+} satisfies Record<string, (verifier: Verifier) => Promise<TestServer>>
+
+/** Below `/mounted/:user_id` is a router that merges parameters, below `/unmerged/:user_id` one that does not. */
+function expressApp(verifier: Verifier) {
+  const app = express()
+  const handle: RequestHandler = (request, response) => {
+    handled.push(request.path)
+    response.json({ user: request.claims.user_id })
+  }
+  app.get('/api/:user_id/tasks', onExpress.authenticateOwner(verifier), handle)
+  app.get('/forgotten', onExpress.authenticateOwner(verifier), handle)
+  app.get('/me', onExpress.authenticate(verifier), handle)
+  const mounted = express.Router({ mergeParams: true })
+  app.use('/mounted/:user_id', mounted)
+  mounted.use(onExpress.authenticateOwner(verifier)).get('/tasks', handle)
+  const unmerged = express.Router()
+  app.use('/unmerged/:user_id', unmerged)
+  unmerged.use(onExpress.authenticateOwner(verifier)).get('/tasks', handle)
+  return app
+}
+
+export function honoApp(verifier: Verifier) {
+  const app = new Hono<{ Variables: onHono.LatchkeyVariables }>()
+  app.use('/api/:user_id/*', onHono.authenticateOwner(verifier))
+  app.use('/forgotten', onHono.authenticateOwner(verifier))
+  app.use('/me', onHono.authenticate(verifier))
+  return app.on('GET', ['/api/:user_id/tasks', '/forgotten', '/me'], (context) => {
+    handled.push(context.req.path)
+    return context.json({ user: context.get('claims')?.user_id })
+  })
+}
+
+async function openFastify(verifier: Verifier): Promise<TestServer> {
+  const app = fastify()
+  const handle = async (request: FastifyRequest) => {
+    handled.push(request.url)
+    return { user: request.claims.user_id }
+  }
+  app.register(async (owned) => {
+    await owned.register(onFastify.authenticateOwner(verifier))
+    owned.get('/api/:user_id/tasks', handle)
+  })
+  app.register(async (careless) => {
+    // Not awaited, so the route is there before the guard can look at it.
+    careless.register(onFastify.authenticateOwner(verifier))
+    careless.get('/forgotten', handle)
+  })
+  app.register(async (signedIn) => {
+    await signedIn.register(onFastify.authenticate(verifier))
+    signedIn.get('/me', handle)
+  })
+  await app.ready()
+  return serving(app.server)
+}
+
+function fetchHandler(verifier: Verifier): (request: Request) => Promise<Response> {
+  const judge = onFetch.authenticate(verifier)
+  const judgeOwner = onFetch.authenticateOwner(verifier)
+  return async (request) => {
+    const { pathname } = new URL(request.url)
+    const { claims, refusal } = await (pathname === '/me' ? judge(request) : judgeOwner(request, ownerIn(pathname)))
+    if (refusal) return refusal
+    handled.push(pathname)
+    return Response.json({ user: claims.user_id })
+  }
+}
+
+/** A router that decodes, as many do. */
+function ownerIn(path: string): string | undefined {
+  const segment = /^\/api\/([^/]+)\/tasks$/.exec(path)?.[1]
+  return segment === undefined ? undefined : decodeURIComponent(segment)
+}
