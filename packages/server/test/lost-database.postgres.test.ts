@@ -1,5 +1,6 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { createVerifier } from '@latchkey/verify'
+import pg from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
 import { databaseOf, temporaryFolder } from '../src/testing/test-database.ts'
 import { ada } from '../src/testing/test-house.ts'
@@ -130,3 +131,38 @@ test.each([
     expect(node.server.stdout() + node.server.stderr()).not.toContain('word%2Fof')
   },
 )
+
+test('[ASVS 13.2.6] with every connection in use a request waits for DATABASE_CONNECT_TIMEOUT, then gets 503', async () => {
+  const folder = temporaryFolder()
+  const server = await serve({
+    folder,
+    settings: {
+      DATABASE_POOL_SIZE: '2',
+      DATABASE_CONNECT_TIMEOUT: '1s',
+      DATABASE_LOCK_TIMEOUT: '20s',
+      DATABASE_STATEMENT_TIMEOUT: '20s',
+      MASTER_KEY: Buffer.alloc(32, 'test').toString('base64'),
+    },
+  })
+  const signup = await server.request('/api/auth/signup', { body: credentials })
+  const { token } = signup.json()
+  const blocker = new pg.Client({ connectionString: databaseOf(folder) })
+  await blocker.connect()
+  onTestFinished(() => blocker.end())
+
+  await blocker.query('begin; lock table users in access exclusive mode')
+  const holders = [1, 2].map(() => server.request('/api/auth/me', { token }))
+  const waiting = "select from pg_locks where not granted and relation = 'users'::regclass"
+  await expect.poll(async () => (await blocker.query(waiting)).rowCount, { timeout: 10_000 }).toBe(2)
+  const askedAt = performance.now()
+  const refused = await server.request('/api/auth/me', { token })
+  const waited = performance.now() - askedAt
+  await blocker.query('commit')
+  const held = await Promise.all(holders)
+
+  expect([signup.status, refused.status, refused.json().error.code]).toEqual([201, 503, 'UNAVAILABLE'])
+  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+  expect(waited).toBeGreaterThan(900)
+  expect(waited).toBeLessThan(10_000)
+  expect(held.map(({ status }) => status)).toEqual([200, 200])
+})

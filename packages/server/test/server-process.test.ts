@@ -183,6 +183,33 @@ test('SIGTERM refuses new connections at once', async () => {
   await ended
 })
 
+onSqlite.each([
+  ['exception', 'throw new Error("a fault that nobody caught")'],
+  ['rejection', 'Promise.reject(new Error("a fault that nobody caught"))'],
+])(
+  '[ASVS 16.5.4] an unexpected %s ends the server with a line in its log, and what it acknowledged holds',
+  async (_, fault) => {
+    const folder = temporaryFolder()
+    const onSignal = `process.on("SIGUSR2", () => { ${fault} })`
+    const settings = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(onSignal)}` }
+    const server = await serve({ folder, settings })
+    const signup = await server.request('/api/auth/signup', { body: ada })
+
+    const { code } = await server.stop('SIGUSR2')
+    const again = await serve({ folder })
+    const login = await again.request('/api/auth/login', { body: ada })
+
+    expect(signup.status).toBe(201)
+    expect(code).toBe(1)
+    expect(JSON.parse(server.stdout().trim().split('\n').at(-1) ?? '')).toMatchObject({
+      level: 'error',
+      msg: 'Ending after an unexpected error',
+      error: { message: 'a fault that nobody caught' },
+    })
+    expect(login.status).toBe(200)
+  },
+)
+
 test('pipelined requests at SIGTERM are each done once, or not at all', async () => {
   const folder = temporaryFolder()
   const server = await serve({ folder, settings: { BCRYPT_COST: '12' } })
