@@ -46,6 +46,7 @@ test.each([
   ['it()', `it("refuses none [ASVS 9.1.2]", () => {})`],
   ['a describe', `describe('algorithms [ASVS 9.1.2]', () => {})`],
   ['a table', `test.each([['none'], ['[RFC7519-4.1.4]']])('refuses %s [ASVS 9.1.2]', () => {})`],
+  ['one engine alone', "onSqlite('refuses another form [ASVS 9.1.2]', () => {})"],
   ['a tagged table', 'test.each`form\n`("refuses $form [ASVS 9.1.2]", () => {})'],
   ['a condition', `test.skipIf(onWindows)('refuses none [ASVS 9.1.2]', () => {})`],
   ['a template', `for (const form of forms) test(\`refuses \${form} [ASVS 9.1.2]\`, () => {})`],
