@@ -3,31 +3,28 @@ import { sessionsPerList } from '../domain/status-list.ts'
 import type { RestoreStore } from '../domain/store.ts'
 import type { Engine } from './engine.ts'
 import { hold } from './locks.ts'
+import { revocationStore } from './revocations.ts'
 import type { Schema } from './schema.ts'
 
 export function restoreStore(
   database: Kysely<Schema>,
   engine: Pick<Engine, 'isCopy' | 'unmarkCopy' | 'numberFrom'>,
 ): RestoreStore {
+  /** The newest list and the newest end that there were, of sessions that are gone since too. */
   async function readReached(): Promise<{ list: number; sequence: number }> {
-    const { sequence, number, list, first } = await database
+    const { newest, firstList } = await revocationStore(database).bounds()
+    const { number, list } = await database
       .selectNoFrom(({ selectFrom }) => [
-        selectFrom('revocations')
-          .select(({ fn }) => fn.max('sequence').as('max'))
-          .as('sequence'),
         selectFrom('sessions')
           .select(({ fn }) => fn.max('number').as('max'))
           .as('number'),
         selectFrom('status_lists')
           .select(({ fn }) => fn.max('list').as('max'))
           .as('list'),
-        selectFrom('restores')
-          .select(({ fn }) => fn.max('first_list').as('max'))
-          .as('first'),
       ])
       .executeTakeFirstOrThrow()
     const listOfNewest = Math.floor(Number(number ?? 0) / sessionsPerList)
-    return { list: Math.max(listOfNewest, Number(list ?? 0), Number(first ?? 0)), sequence: Number(sequence ?? 0) }
+    return { list: Math.max(listOfNewest, Number(list ?? 0), firstList), sequence: newest }
   }
 
   return {

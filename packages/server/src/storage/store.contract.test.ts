@@ -1156,6 +1156,20 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
       expect(await store.revocations.bounds()).toEqual({ since: 1, newest: 1, firstList: 2 })
     })
 
+    test('restores.beginAnew() goes on from where an earlier restore began, though it is told less', async () => {
+      const store = await openFresh()
+      const { ada } = await seeded(store)
+      await store.restores.beginAnew({ at: now, atLeast: { list: 7, sequence: 1_000 }, neededUntil: now + day })
+
+      await store.restores.beginAnew({ at: now, atLeast: { list: 0, sequence: 0 }, neededUntil: now + day })
+
+      const next = await store.sessions.insert(sessionOf(ada.id))
+      await store.sessions.revoke(next.id, logout)
+      const ends = await store.revocations.after(0, { now, limit: 9 })
+      expect(next.number).toBe(8 * 65_536)
+      expect(ends.map(({ sequence }) => sequence)).toEqual([1_001])
+    })
+
     test('sessions.voidAll() ends every live session and publishes none', async () => {
       const store = await openFresh()
       const { session, other } = await seeded(store)
