@@ -47,16 +47,17 @@ export type Migrations = {
 type Records = { kysely_migration: { name: string; timestamp: string } }
 
 export function migrationsOf(database: Kysely<Schema>, engine: Engine): Migrations {
-  async function records(on: Kysely<Schema>): Promise<Records['kysely_migration'][]> {
-    const tables = await engine.listTables(on)
+  async function records(on: Kysely<Schema>, tables: string[]): Promise<Records['kysely_migration'][]> {
     if (!tables.includes(recordTable)) return []
     return on.withTables<Records>().selectFrom('kysely_migration').selectAll().orderBy('name').execute()
   }
 
   /** What was applied, of a database that this program understands. */
-  async function understood(on: Kysely<Schema>): Promise<Records['kysely_migration'][]> {
+  async function understood(
+    on: Kysely<Schema>,
+  ): Promise<{ applied: Records['kysely_migration'][]; hasRecords: boolean }> {
     const tables = await engine.listTables(on)
-    const applied = await records(on)
+    const applied = await records(on, tables)
     const unknown = applied.map(({ name }) => name).filter((name) => !names.includes(name))
     const others = tables.filter((table) => !recordTables.includes(table)).toSorted()
 
@@ -67,7 +68,7 @@ export function migrationsOf(database: Kysely<Schema>, engine: Engine): Migratio
     if (skipped) throw unusable(`it was migrated in part: it lacks ${skipped}, and has later ones`)
     const missing = (await tablesOf(applied.map(({ name }) => name))).filter((table) => !tables.includes(table))
     if (missing.length > 0) throw unusable(`it was migrated in part: it lacks the table ${missing.join(', ')}`)
-    return applied
+    return { applied, hasRecords: tables.includes(recordTable) }
   }
 
   async function tablesOf(applied: string[]): Promise<string[]> {
@@ -76,10 +77,8 @@ export function migrationsOf(database: Kysely<Schema>, engine: Engine): Migratio
   }
 
   async function pendingPlan(on: Kysely<Schema>) {
-    const applied = await understood(on)
-    const pending = names.slice(applied.length)
-    const hasRecords = (await engine.listTables(on)).includes(recordTable)
-    return { pending, hasRecords }
+    const { applied, hasRecords } = await understood(on)
+    return { pending: names.slice(applied.length), hasRecords }
   }
 
   async function statementsFor({ pending, hasRecords }: { pending: string[]; hasRecords: boolean }): Promise<string[]> {
@@ -111,11 +110,11 @@ export function migrationsOf(database: Kysely<Schema>, engine: Engine): Migratio
     },
     plan: async () => statementsFor(await pendingPlan(database)),
     status: async () => {
-      const applied = await understood(database)
+      const { applied } = await understood(database)
       return names.map((name, at) => ({ name, appliedAt: applied[at]?.timestamp }))
     },
     due: async () => {
-      const applied = (await records(database)).map(({ name }) => name)
+      const applied = (await records(database, await engine.listTables(database))).map(({ name }) => name)
       return names.filter((name) => !applied.includes(name))
     },
   }

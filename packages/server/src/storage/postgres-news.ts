@@ -11,7 +11,8 @@ import { unavailable } from './postgres-errors.ts'
 import type { Schema } from './schema.ts'
 
 /** Others in the same database hear nothing of it: the name is that of the schema, in the letters and length of a name. */
-const channel = sql<string>`'latchkey_' || md5(current_schema())`
+const channelName = `'latchkey_' || md5(current_schema())`
+const channel = sql.raw<string>(channelName)
 const isNumber = /^[0-9]+$/
 
 /** How often a node makes sure that it still hears. */
@@ -102,7 +103,7 @@ export function postgresNews(database: Kysely<Schema>, address: PostgresAddress,
 
   async function subscribe(client: pg.Client): Promise<void> {
     await client.connect()
-    const { rows } = await client.query(`select 'latchkey_' || md5(current_schema()) as name`)
+    const { rows } = await client.query(`select ${channelName} as name`)
     await client.query(`listen ${pg.escapeIdentifier(rows[0].name)}`)
   }
 
