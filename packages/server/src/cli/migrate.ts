@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import type { Database } from '../storage/open-store.ts'
 import { type Output, show } from './command.ts'
 import { databaseFile, openConfiguredDatabase } from './database.ts'
 import { readConfig } from './environment.ts'
@@ -23,10 +24,7 @@ export const planned = '--plan'
 
 /** Prints the SQL that brings the database up to this program, and changes nothing: a file that is missing is not made. */
 export async function migratePlan(output: Output): Promise<void> {
-  const config = readConfig()
-  const path = databaseFile(config)
-  const isMissing = path !== undefined && !existsSync(path)
-  const database = openConfiguredDatabase(isMissing ? { ...config, DATABASE_URL: 'sqlite::memory:' } : config)
+  const database = openToLook()
   try {
     const statements = await database.migrations.plan()
     const lines = statements.map((statement) => `${statement};`)
@@ -36,9 +34,9 @@ export async function migratePlan(output: Output): Promise<void> {
   }
 }
 
-/** Tells which migrations the database has. */
+/** Tells which migrations the database has. A file that is missing has none, and is not made. */
 export async function migrateStatus(output: Output): Promise<void> {
-  const database = openConfiguredDatabase(readConfig())
+  const database = openToLook()
   try {
     const migrations = await database.migrations.status()
     const lines = migrations.map(({ name, appliedAt }) => `${name}  ${appliedAt ?? 'pending'}`)
@@ -50,4 +48,12 @@ export async function migrateStatus(output: Output): Promise<void> {
   } finally {
     await database.close()
   }
+}
+
+/** In place of a file that is missing, and would be made, nothing at all. */
+function openToLook(): Database {
+  const config = readConfig()
+  const path = databaseFile(config)
+  const isMissing = path !== undefined && !existsSync(path)
+  return openConfiguredDatabase(isMissing ? { ...config, DATABASE_URL: 'sqlite::memory:' } : config)
 }
