@@ -71,13 +71,12 @@ function filler(database: Kysely<Schema>, onProgress: (progress: SeedProgress) =
   return async (table, total, rows) => {
     const statements = new Map<number, CompiledQuery>()
     const iterator = rows[Symbol.iterator]()
+    // Not in a transaction: for many rows the first takes longer than a server lets one idle.
+    let next = iterator.next()
 
     function take(most: number) {
       const taken: object[] = []
-      for (let next = iterator.next(); !next.done; next = iterator.next()) {
-        taken.push(next.value)
-        if (taken.length === most) break
-      }
+      for (; !next.done && taken.length < most; next = iterator.next()) taken.push(next.value)
       return taken
     }
 
