@@ -158,7 +158,7 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
     verifier,
     keys,
     metrics,
-    address: { named: database.named, isExposed: database.isExposed },
+    address: { named: database.named, isExposed: database.isExposed, isUnverified: database.isUnverified },
     migrations: database.migrations,
     migrate,
     /** Refuses a database that this program would not serve from the start. */

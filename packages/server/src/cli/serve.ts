@@ -30,6 +30,11 @@ export async function serve(): Promise<void> {
 
     if (house.address.isExposed)
       log.warn({ database: house.address.named }, 'Password hashes cross the network to the database without TLS')
+    if (house.address.isUnverified)
+      log.warn(
+        { database: house.address.named },
+        'The certificate of the database is not checked: whoever sits between can read all. Use sslmode=verify-full',
+      )
     if (isExposed(config))
       log.warn({ host: config.HOST }, 'Listening for other machines without TLS: put a proxy with TLS before it')
     house.expiry.start()

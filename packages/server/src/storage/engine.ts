@@ -16,6 +16,8 @@ export type Engine = {
   named: string
   /** The way to the database is open to whoever is on it. */
   isExposed: boolean
+  /** Whoever sits between may pose as the database. */
+  isUnverified: boolean
   /** Several servers may be on one database, and must count together. */
   isShared: boolean
   dialect: Dialect

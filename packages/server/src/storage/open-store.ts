@@ -27,6 +27,8 @@ export type Database = {
   named: string
   /** Passwords and tokens' digests cross a network in clear. */
   isExposed: boolean
+  /** Whoever sits between may pose as the database. */
+  isUnverified: boolean
   /** Several servers may be on it. */
   isShared: boolean
   store: Store
@@ -54,6 +56,7 @@ export function openDatabase(url: string, use: PostgresUse): Database {
   return {
     named: engine.named,
     isExposed: engine.isExposed,
+    isUnverified: engine.isUnverified,
     isShared: engine.isShared,
     store: storeOn(database, engine),
     news,

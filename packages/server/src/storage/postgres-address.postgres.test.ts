@@ -17,6 +17,7 @@ test('readPostgresAddress() takes every part, percent-decoded, and names the add
     tls: false,
     named: 'postgres://ad%40a@localhost:5433/my%20auth',
     isExposed: false,
+    isUnverified: false,
   })
 })
 
@@ -51,6 +52,16 @@ test('readPostgresAddress() says where a password would cross the network in cle
     tls: false,
     isExposed: true,
   })
+})
+
+test.each([
+  ['require', 'db.example.com', true],
+  ['require', 'localhost', false],
+  ['verify-ca', 'db.example.com', false],
+  ['verify-full', 'db.example.com', false],
+  ['disable', 'db.example.com', false],
+])('readPostgresAddress() with sslmode=%s to %s says whether the server is taken at its word', (mode, host, is) => {
+  expect(readPostgresAddress(`postgres://ada@${host}/auth?sslmode=${mode}`).isUnverified).toBe(is)
 })
 
 test('readPostgresAddress() reads the certificates of sslrootcert', () => {

@@ -18,6 +18,8 @@ export type PostgresAddress = {
   named: string
   /** The way to another machine is open to whoever is on it. */
   isExposed: boolean
+  /** The way to another machine is closed, but whoever sits between may pose as the server: its certificate is not checked. */
+  isUnverified: boolean
 }
 
 const knownParameters = ['host', 'sslmode', 'sslrootcert', 'options']
@@ -53,6 +55,7 @@ export function readPostgresAddress(text: string): PostgresAddress {
     tls,
     named,
     isExposed: !isHere && !tls,
+    isUnverified: !isHere && tls !== false && tls.rejectUnauthorized === false,
   }
 }
 

@@ -16,6 +16,7 @@ export function postgresEngine(url: string, use: PostgresUse): Engine {
   return {
     named: address.named,
     isExposed: address.isExposed,
+    isUnverified: address.isUnverified,
     isShared: true,
     dialect: postgresDialect(address, use),
     plugins: [],

@@ -7,6 +7,7 @@ export function sqliteEngine(path: string): Engine {
   return {
     named: path,
     isExposed: false,
+    isUnverified: false,
     isShared: false,
     dialect: sqliteDialect(path),
     plugins: [withoutRowLocks],
