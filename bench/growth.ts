@@ -1,24 +1,32 @@
 /**
  * What requests cost with many users, side by side with what they cost with few. Each figure is the median over random
- * users, whose requests to the two databases take turns; a login is told without the hash. Both databases are read once
- * before, so that the disk counts for what is written alone. Ends with 1 where the many cost more than 1.5 times as much.
+ * users, whose requests to the two databases take turns; a login is told without the hash. Seeds both databases by
+ * itself, tells how far it is, writes its places on docs/performance.md, and leaves no database behind. Ends with 1 where
+ * the many cost more than 1.5 times as much.
  *
- *   npm run bench:growth               seeds both databases: 1,000 users, and 1,000,000 (some 10 GB, a quarter of an hour)
- *   npm run bench:growth -- LARGE.db   against one that `latchkey bench seed` made, under the same settings as here
+ *   npm run bench:growth                        both engines: some 15 GB for a while, and the better part of an hour
+ *   npm run bench:growth -- --engine postgres   one of them
+ *   npm run bench:growth -- --divide 100        with a hundredth of the many, to try it out: writes nothing
  */
-import { spawnSync } from 'node:child_process'
-import { createReadStream, mkdtempSync, rmSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createReadStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import pg from 'pg'
 import { assemble, hashesOf, passwordsOf } from '../packages/server/src/cli/assemble.ts'
-import { openConfiguredDatabase } from '../packages/server/src/cli/database.ts'
 import { loadConfig } from '../packages/server/src/config/load-config.ts'
+import { startPostgres } from '../packages/server/src/testing/embedded-postgres.ts'
 import { median } from './measure.ts'
+import { atMost, describeMachine, type Finding, terminalTable, writeInto } from './report.ts'
 
 const password = 'SecurePass123'
 const rounds = 1_000
 const mostTimes = 1.5
+const requests = ['login', 'refresh', 'me', 'session list', 'event page'] as const
 const few = { users: 1_000, sessions: 5_000, events: 20_000 }
+const many = { users: 1_000_000, sessions: 5_000_000, events: 20_000_000 }
 const settings = {
   NODE_ENV: 'test',
   BCRYPT_COST: '4',
@@ -26,23 +34,82 @@ const settings = {
   RATE_LIMIT_ACCOUNT: 'off',
   PASSWORD_BLOCKLIST: 'off',
 }
+/** As a server that people use: the embedded one is set for tests, which need no disk. */
+const postgresSettings = {
+  fsync: 'on',
+  full_page_writes: 'on',
+  autovacuum: 'on',
+  shared_buffers: '1GB',
+  max_wal_size: '8GB',
+}
 
-function seed(url: string, sizes: Partial<typeof few> = {}): void {
+type Sizes = typeof few
+
+/** Where the two databases of an engine are, made now. */
+type Ground = { few: string; many: string; afterSeed(): Promise<void>; remove(): Promise<void> | void }
+
+const grounds: Record<string, () => Ground | Promise<Ground>> = {
+  sqlite: () => {
+    const folder = mkdtempSync(join(tmpdir(), 'latchkey-growth-'))
+    const [small, large] = [join(folder, 'few.db'), join(folder, 'many.db')]
+    return {
+      few: `sqlite:${small}`,
+      many: `sqlite:${large}`,
+      // So that the disk counts for what is written alone. What a Postgres has just written is in memory.
+      afterSeed: async () => {
+        for (const path of [small, large]) await readWhole(path)
+      },
+      remove: () => rmSync(folder, { recursive: true }),
+    }
+  },
+  postgres: async () => {
+    const server = await startPostgres(postgresSettings)
+    const urlOf = (schema: string) => `${server.url}?options=${encodeURIComponent(`-c search_path=${schema}`)}`
+    await runSql(server.url, 'create schema few; create schema many')
+    return {
+      few: urlOf('few'),
+      many: urlOf('many'),
+      // Else it would go on behind the measurement, as it does once after so many rows.
+      afterSeed: async () => {
+        for (const schema of ['few', 'many']) await runSql(urlOf(schema), 'vacuum analyze')
+        await runSql(server.url, 'checkpoint')
+      },
+      remove: server.stop,
+    }
+  },
+}
+
+async function runSql(url: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  await client.query(sql)
+  await client.end()
+}
+
+/** Brings a file into the memory of the system. */
+async function readWhole(path: string): Promise<void> {
+  for await (const _ of createReadStream(path, { highWaterMark: 2 ** 22 }));
+}
+
+/** In a process of its own, which draws the progress bar. */
+async function seed(url: string, sizes: Sizes): Promise<void> {
   const flags = Object.entries(sizes).flatMap(([name, value]) => [`--${name}`, String(value)])
   const command = ['--conditions=latchkey-source', 'packages/server/src/cli/main.ts', 'bench', 'seed', ...flags]
   const env = { ...process.env, ...settings, DATABASE_URL: url }
-  const { status } = spawnSync(process.execPath, command, { env, stdio: ['ignore', 'ignore', 'inherit'] })
-  if (status !== 0) throw new Error(`Cannot seed ${url}`)
+  const seeding = spawn(process.execPath, command, { env, stdio: ['ignore', 'ignore', 'inherit'] })
+  const [status] = await once(seeding, 'exit')
+  if (status !== 0) throw new Error('Cannot measure: the seed failed')
 }
 
 /** A product on one database, and the requests that are timed on it, for the user of a round. */
-async function subject(url: string) {
+async function subject(url: string, { users }: Sizes) {
   const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
   const config = loadConfig({ ...settings, DATABASE_URL: url })
   const { app, close } = assemble(config, { log: silent })
-  const database = openConfiguredDatabase(config)
-  const emails = await randomEmails(database)
-  await database.close()
+  const emails = Array.from({ length: rounds + 1 }, () => {
+    const number = Math.floor(Math.random() * users)
+    return `user${String(number).padStart(7, '0')}@bench.example`
+  })
   const signedIn: { token: string; refresh_token: string }[] = []
 
   /** Answers how long the request took, without a socket but with everything else, down to the text of the answer. */
@@ -73,15 +140,6 @@ async function subject(url: string) {
   }
 }
 
-async function randomEmails({ store }: ReturnType<typeof openConfiguredDatabase>): Promise<string[]> {
-  const [last] = await store.users.list({ afterEmail: 'user0999998@bench.example', limit: 1 })
-  const users = last ? 1_000_000 : few.users
-  return Array.from({ length: rounds + 1 }, () => {
-    const number = Math.floor(Math.random() * users)
-    return `user${String(number).padStart(7, '0')}@bench.example`
-  })
-}
-
 async function timed(work: () => Promise<unknown>): Promise<number> {
   const startedAt = performance.now()
   await work()
@@ -101,39 +159,73 @@ async function hashTime(): Promise<number> {
   return median(times)
 }
 
-/** Brings a file into the memory of the system. */
-async function readWhole(path: string): Promise<void> {
-  for await (const _ of createReadStream(path, { highWaterMark: 2 ** 22 }));
+type Subject = Awaited<ReturnType<typeof subject>>
+
+/** How long a request takes on each, in milliseconds. */
+async function compare(name: (typeof requests)[number], subjects: readonly [Subject, Subject]) {
+  const times: [number[], number[]] = [[], []]
+  // The first round warms up and does not count. Whoever goes first changes from round to round.
+  for (let round = 0; round <= rounds; round += 1) {
+    for (const which of round % 2 === 0 ? ([0, 1] as const) : ([1, 0] as const)) {
+      const milliseconds = await subjects[which].ways[name](round)
+      if (round > 0) times[which].push(milliseconds)
+    }
+  }
+  return [median(times[0]), median(times[1])] as const
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'latchkey-growth-'))
-try {
-  const small = `sqlite:${join(folder, 'small.db')}`
-  const given = process.argv[2]
-  const large = given === undefined ? `sqlite:${join(folder, 'large.db')}` : `sqlite:${given}`
-  seed(small, few)
-  if (given === undefined) seed(large)
-  for (const url of [small, large]) await readWhole(url.replace(/^sqlite:/, ''))
-  const subjects = [await subject(small), await subject(large)] as const
-  const hash = await hashTime()
-
-  console.log(`hash ${hash.toFixed(2)} ms, taken from each login; medians of ${rounds} users, in milliseconds\n`)
-  console.log('| request | few users | many users | times as much |\n|---|---|---|---|')
-  for (const name of ['login', 'refresh', 'me', 'session list', 'event page'] as const) {
-    const times: [number[], number[]] = [[], []]
-    // The first round warms up and does not count. Whoever goes first changes from round to round.
-    for (let round = 0; round <= rounds; round += 1) {
-      for (const which of round % 2 === 0 ? ([0, 1] as const) : ([1, 0] as const)) {
-        const milliseconds = await subjects[which].ways[name](round)
-        if (round > 0) times[which].push(milliseconds)
-      }
+async function measure(ground: Ground, sizes: Sizes): Promise<Finding[]> {
+  await seed(ground.few, few)
+  await seed(ground.many, sizes)
+  await ground.afterSeed()
+  const subjects = [await subject(ground.few, few), await subject(ground.many, sizes)] as const
+  try {
+    const hash = await hashTime()
+    const findings: Finding[] = []
+    for (const name of requests) {
+      const [one, other] = await compare(name, subjects)
+      const spared = name === 'login' ? hash : 0
+      const [before, after] = [one - spared, other - spared]
+      const what = `${name}: ${before.toFixed(2)} ms with few, ${after.toFixed(2)} ms with many, times as much`
+      findings.push(atMost(what, after / before, mostTimes, '', 2))
     }
-    const [one, many] = times.map((taken) => median(taken) - (name === 'login' ? hash : 0))
-    const ratio = (many ?? 0) / (one ?? 1)
-    console.log(`| ${name} | ${one?.toFixed(3)} | ${many?.toFixed(3)} | ${ratio.toFixed(2)} |`)
-    if (ratio > mostTimes) process.exitCode = 1
+    return findings
+  } finally {
+    for (const { close } of subjects) await close()
   }
-  for (const { close } of subjects) await close()
-} finally {
-  rmSync(folder, { recursive: true })
+}
+
+const { values } = parseArgs({
+  options: { engine: { type: 'string', multiple: true }, divide: { type: 'string', default: '1' } },
+})
+const divisor = Number(values.divide)
+const sizes = {
+  users: Math.ceil(many.users / divisor),
+  sessions: Math.ceil(many.sessions / divisor),
+  events: Math.ceil(many.events / divisor),
+}
+const pagePath = join(import.meta.dirname, '../docs/performance.md')
+
+for (const engine of values.engine ?? Object.keys(grounds)) {
+  const lay = grounds[engine]
+  if (!lay) throw new Error(`Cannot measure "${engine}": there are ${Object.keys(grounds).join(', ')}`)
+  const ground = await lay()
+  const interrupted = async () => {
+    await ground.remove()
+    process.exit(130)
+  }
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
+  try {
+    const findings = await measure(ground, sizes)
+    const machine = describeMachine()
+    console.log(`\nGrowth, ${engine}, ${sizes.users} users\n${terminalTable(findings)}\n  ${machine}`)
+    if (divisor === 1) {
+      const page = readFileSync(pagePath, 'utf8')
+      writeFileSync(pagePath, writeInto(page, { name: `growth-${engine}` }, machine, findings))
+    }
+    if (findings.some(({ wanted }) => wanted?.isMet === false)) process.exitCode = 1
+  } finally {
+    process.off('SIGINT', interrupted).off('SIGTERM', interrupted)
+    await ground.remove()
+  }
 }

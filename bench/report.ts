@@ -71,7 +71,12 @@ function verdict({ text, isMet }: { text: string; isMet: boolean }): string {
 }
 
 /** Puts the findings of a part into its place on the page, between two marks. */
-export function writeInto(page: string, { name }: Part, machine: string, findings: readonly Finding[]): string {
+export function writeInto(
+  page: string,
+  { name }: Pick<Part, 'name'>,
+  machine: string,
+  findings: readonly Finding[],
+): string {
   const [begin, end] = [`<!-- measured: ${name} -->`, `<!-- end: ${name} -->`]
   const [before, after] = [page.indexOf(begin), page.indexOf(end)]
   if (before < 0 || after < before)
