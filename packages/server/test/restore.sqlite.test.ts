@@ -122,21 +122,6 @@ test('a server that starts on a restored database again keeps its sessions', asy
   expect((await server.request('/api/auth/me', { token })).status).toBe(200)
 })
 
-test('latchkey restored ends every session while a server runs, and verifiers that follow it learn it at once', async () => {
-  const server = await survivingServer()
-  server.connect()
-  const verifier = verifierOf(server.url, { maxStalenessSeconds: 30 })
-  const before = await server.logIn()
-  await verifier.verify(before)
-
-  const { code, stdout } = await run(['restored'], server.surroundings)
-
-  expect([code, stdout]).toEqual([0, 'Ended 2 sessions: every token of before is void, everyone logs in again\n'])
-  await becomes(verifier, before, 'AUTH_REVOKED')
-  await becomes(verifier, await server.logIn(), 'accepted')
-  await becomes(verifier, before, 'AUTH_REVOKED')
-})
-
 test('a program that embeds the server begins anew on a backup too', async () => {
   const server = await survivingServer()
   const token = await server.logIn()
