@@ -3,9 +3,9 @@ import { chmodSync, chownSync, cpSync, existsSync, globSync, mkdtempSync, rmSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { freePort } from '../packages/server/src/testing/free-port.ts'
 import { buildImage, canMakeRoots, copyContext, ignoredBy, readInstructions, startImage } from './dockerfile-steps.ts'
 import { readPage, root } from './markdown.ts'
-import { freePort } from './started-server.ts'
 
 const dockerfile = readPage('Dockerfile')
 const instructions = readInstructions(dockerfile)

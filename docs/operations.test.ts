@@ -7,8 +7,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect, onTestFinished, test } from 'vitest'
+import { freePort } from '../packages/server/src/testing/free-port.ts'
 import { readPage, root } from './markdown.ts'
-import { freePort, startServer } from './started-server.ts'
+import { startServer } from './started-server.ts'
 
 const has = (program: string, ...words: string[]) => spawnSync(program, words, { stdio: 'ignore' }).status === 0
 const hasNginx = has('nginx', '-v') && has('openssl', 'version')

@@ -4,8 +4,9 @@ import type { AddressInfo } from 'node:net'
 import { chromium } from 'playwright-core'
 import { expect, onTestFinished, test } from 'vitest'
 import { parse } from 'yaml'
+import { freePort } from '../packages/server/src/testing/free-port.ts'
 import { codeBlocks, readPage } from './markdown.ts'
-import { freePort, runShell, startProgram, startServer } from './started-server.ts'
+import { runShell, startProgram, startServer } from './started-server.ts'
 
 const browserPath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 const quickstart = readPage('docs/quickstart.md')

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
+import { freePort } from '../packages/server/src/testing/free-port.ts'
 import { codeBlocks, readPage } from './markdown.ts'
-import { freePort, runShell, startProgram, startServer } from './started-server.ts'
+import { runShell, startProgram, startServer } from './started-server.ts'
 
 const readme = readPage('README.md')
 

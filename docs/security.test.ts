@@ -3,9 +3,10 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { settings } from '../packages/server/src/config/settings.ts'
+import { freePort } from '../packages/server/src/testing/free-port.ts'
 import { ada, testHouse } from '../packages/server/src/testing/test-house.ts'
 import { codeBlocks, flat, readPage, root, sectionOf, tableRows } from './markdown.ts'
-import { freePort, startProgram, startServer } from './started-server.ts'
+import { startProgram, startServer } from './started-server.ts'
 
 const page = readPage('SECURITY.md')
 const section = (heading: string) => flat(sectionOf(page, heading))

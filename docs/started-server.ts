@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import { freePort } from '../packages/server/src/testing/free-port.ts'
 import { root } from './markdown.ts'
 
 type StartedServer = { url: string; environment: Record<string, string> }
@@ -77,16 +76,6 @@ export async function runProgram(
   const [code] = await once(child, 'close')
   if (code !== 0) throw new Error(`${command} ended with ${code} after:\n${output}`)
   return output
-}
-
-/** A port that nobody listens on now. */
-export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as AddressInfo
-  probe.close()
-  await once(probe, 'close')
-  return port
 }
 
 async function saidListening({ stderr }: ChildProcess): Promise<void> {

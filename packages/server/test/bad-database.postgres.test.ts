@@ -1,6 +1,6 @@
-import { createServer } from 'node:net'
 import pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
+import { freePort } from '../src/testing/free-port.ts'
 import { databaseOf, lookInto, temporaryFolder } from '../src/testing/test-database.ts'
 import { testHouse } from '../src/testing/test-house.ts'
 import { run, serve } from './processes.ts'
@@ -19,14 +19,6 @@ async function lonelyRole(): Promise<{ name: string; password: string }> {
     await client.end()
   })
   return { name, password }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer()
-  await new Promise<void>((done) => probe.listen(0, '127.0.0.1', done))
-  const address = probe.address()
-  await new Promise((done) => probe.close(done))
-  return typeof address === 'object' && address ? address.port : 0
 }
 
 type Bad = { url?: (url: URL) => void | Promise<void>; sql?: string; isMigrated?: boolean; said: RegExp }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { createServer } from 'node:net'
 import { createVerifier } from '@latchkey/verify'
 import { expect, onTestFinished, test } from 'vitest'
+import { freePort } from '../src/testing/free-port.ts'
 import { databaseOf, lookInto, temporaryFolder } from '../src/testing/test-database.ts'
 import { ada } from '../src/testing/test-house.ts'
 import { serve } from './processes.ts'
@@ -9,14 +9,6 @@ import { serve } from './processes.ts'
 const credentials = { email: ada.email, password: ada.password }
 const unlimited = { RATE_LIMIT_LOGIN: 'off', RATE_LIMIT_SIGNUP: 'off', RATE_LIMIT_ACCOUNT: 'off' }
 const masterKey = Buffer.alloc(32, 'test').toString('base64')
-
-async function freePort(): Promise<number> {
-  const probe = createServer()
-  await new Promise<void>((done) => probe.listen(0, '127.0.0.1', done))
-  const address = probe.address()
-  await new Promise((done) => probe.close(done))
-  return typeof address === 'object' && address ? address.port : 0
-}
 
 /** Two server processes on one database, and a backend that verifies by the second. */
 async function twoNodes() {

@@ -5,6 +5,7 @@ import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { freePort } from '../src/testing/free-port.ts'
 import { databaseOf, lookInto, onSqlite, temporaryFolder } from '../src/testing/test-database.ts'
 import { testHouse } from '../src/testing/test-house.ts'
 import { byBin, byRunner, run, serve } from './processes.ts'
@@ -28,14 +29,6 @@ async function usedPort(): Promise<number> {
     other.close()
   })
   return (other.address() as AddressInfo).port
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as AddressInfo
-  probe.close()
-  return port
 }
 
 onSqlite('a first start makes a database and a master key for its owner alone, and says so', async () => {

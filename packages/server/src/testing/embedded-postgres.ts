@@ -1,10 +1,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { freePort } from './free-port.ts'
 
 /** A Postgres of this process's own, from the npm registry. `url` is of a superuser. */
 export type EmbeddedPostgres = {
@@ -177,12 +177,4 @@ function withinReach(folder: string, { initdb, postgres }: { initdb: string; pos
   cpSync(dirname(dirname(postgres)), programs, { recursive: true, verbatimSymlinks: true })
   chmodSync(folder, 0o755)
   return { initdb: initdb.replace(dirname(dirname(initdb)), programs), postgres: join(programs, 'bin', 'postgres') }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer()
-  await new Promise<void>((done, fail) => probe.once('error', fail).listen(0, '127.0.0.1', done))
-  const address = probe.address()
-  await new Promise((done) => probe.close(done))
-  return typeof address === 'object' && address ? address.port : 0
 }
