@@ -22,7 +22,7 @@ export async function startServer(settings: Record<string, string> = {}): Promis
     [join(root, 'run.mjs'), join(root, 'packages/server/src/cli/main.ts'), 'serve'],
     {
       cwd: folder,
-      env: { PATH: process.env['PATH'], ...environment },
+      env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'], ...environment },
       stdio: ['ignore', 'ignore', 'pipe'],
     },
   )

@@ -6,8 +6,6 @@ import { databaseOf, engine } from '../src/testing/test-database.ts'
 
 const program = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url))
 const repository = fileURLToPath(new URL('../../..', import.meta.url))
-/** Halves the time that a process takes to start. */
-const compileCache = `${repository}node_modules/.cache/latchkey/compiled`
 
 /** How a process of the product is started, unless a test says otherwise. */
 export const byNode = [process.execPath, '--conditions=latchkey-source', program]
@@ -29,7 +27,7 @@ function start(words: readonly string[], { folder, settings = {}, input, command
     detached: hasOwnGroup,
     env: {
       PATH: process.env['PATH'],
-      NODE_COMPILE_CACHE: compileCache,
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
       NODE_ENV: 'test',
       BCRYPT_COST: '4',
       PORT: '0',
