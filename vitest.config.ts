@@ -21,10 +21,12 @@ const onSqliteAlone = [
 ]
 const onPostgresAlone = ['packages/server/{src,test}/**/*.postgres.test.ts']
 
+/** How long a test may wait for what takes a moment: long, so that only what never comes fails on a busy machine. */
 const common = {
   globals: false,
-  testTimeout: 20_000,
-  hookTimeout: 30_000,
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+  expect: { poll: { timeout: 15_000 } },
 }
 
 export default defineConfig({

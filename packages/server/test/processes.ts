@@ -69,7 +69,7 @@ export async function serve(surroundings: Surroundings) {
   const { child, closed, stdout, stderr } = start(['serve'], surroundings)
   const url = () => /Latchkey listens on (\S+)/.exec(stderr())?.[1] ?? ''
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null
-  await expect.poll(() => url() !== '' || hasEnded(), { timeout: 15_000, message: 'the server starts' }).toBe(true)
+  await expect.poll(() => url() !== '' || hasEnded(), { timeout: 45_000, message: 'the server starts' }).toBe(true)
   if (url() === '') {
     await closed
     throw new Error(
