@@ -17,7 +17,7 @@ import { readProfile } from './flows/read-profile.ts'
 import { type RefreshInput, refreshSession } from './flows/refresh-session.ts'
 import { type RevokeTokenInput, revokeToken } from './flows/revoke-token.ts'
 import { type SignUpInput, signUp } from './flows/sign-up.ts'
-import { admitRequest } from './flows/spend-limit.ts'
+import { admitRequest, assertOpen } from './flows/spend-limit.ts'
 
 /** Every verb of the product, each a story in `flows/`. */
 export type Auth = ReturnType<typeof createAuth>
@@ -26,7 +26,9 @@ export function createAuth(deps: Deps) {
   return {
     // For everyone
     admitRequest: (origin: Origin) => admitRequest(deps, origin),
+    assertSignUpOpen: (origin: Origin) => assertOpen(deps, deps.limits.signupPerAddress, origin),
     signUp: (input: SignUpInput) => signUp(deps, input),
+    assertLoginOpen: (origin: Origin) => assertOpen(deps, deps.limits.loginPerAddress, origin),
     logIn: (input: LogInInput) => logIn(deps, input),
     refreshSession: (input: RefreshInput) => refreshSession(deps, input),
 

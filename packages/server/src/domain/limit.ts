@@ -1,6 +1,12 @@
 /** One limit on one kind of attempt. Counting is atomic: parallel attempts cannot slip by. */
 export type Limit = {
   /**
+   * Asks, and counts nothing: whether a key is known here to have no attempts left. For what is to be refused before any
+   * work. Another node may know of more.
+   * @throws {Refusal} RATE_LIMIT_EXCEEDED, with the wait in seconds
+   */
+  assertOpen(key: string): void
+  /**
    * Counts an attempt.
    * @throws {Refusal} RATE_LIMIT_EXCEEDED, with the wait in seconds
    */

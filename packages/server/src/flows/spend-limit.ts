@@ -16,17 +16,33 @@ type Attempt = {
  * Counts an attempt against a limit, and a refusal into the audit log: one line for each window and key.
  * @throws {Refusal} RATE_LIMIT_EXCEEDED
  */
-export async function spendLimit({ refusals }: Deps, limit: Limit, { key, origin, userId }: Attempt): Promise<void> {
+export async function spendLimit(deps: Deps, limit: Limit, attempt: Attempt): Promise<void> {
   try {
-    await limit.spend(key)
+    await limit.spend(attempt.key)
   } catch (error) {
-    if (error instanceof Refusal && error.quota) {
-      const { name, resetSeconds } = error.quota
-      const facts = { type: 'rate_limited', userId, failureReason: name } as const
-      refusals.count(origin, facts, { key, seconds: resetSeconds })
-    }
-    throw error
+    throw tallied(deps, attempt, error)
   }
+}
+
+/**
+ * Refuses an address that is known to have spent its attempts, before its body is read. Counts the refusal, and no attempt.
+ * @throws {Refusal} RATE_LIMIT_EXCEEDED
+ */
+export function assertOpen(deps: Deps, limit: Limit, origin: Origin): void {
+  try {
+    limit.assertOpen(origin.network)
+  } catch (error) {
+    throw tallied(deps, { key: origin.network, origin }, error)
+  }
+}
+
+function tallied({ refusals }: Deps, { key, origin, userId }: Attempt, error: unknown): unknown {
+  if (error instanceof Refusal && error.quota) {
+    const { name, resetSeconds } = error.quota
+    const facts = { type: 'rate_limited', userId, failureReason: name } as const
+    refusals.count(origin, facts, { key, seconds: resetSeconds })
+  }
+  return error
 }
 
 /**

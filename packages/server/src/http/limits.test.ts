@@ -166,6 +166,17 @@ test('a request that is refused for its form costs no attempt', async () => {
   expect(statuses).toEqual([401, 429])
 })
 
+test('an address without attempts left is refused before its body is read, and others are not', async () => {
+  const house = await testHouse(defaults)
+  await tryLogins(house, 6)
+  const body = '{'.repeat(10_000)
+
+  const refused = await house.request('/api/auth/login', { body })
+  const other = await house.request('/api/auth/login', { body, address: '192.0.2.2' })
+
+  expect([refused.status, other.status]).toEqual([429, 400])
+})
+
 test('more passwords than the server can hash are refused as too much, and none is lost', async () => {
   const house = await testHouse({ BCRYPT_COST: '8', HASH_MAX_WAIT: '0' })
   await house.auth.signUp(ada)

@@ -1,5 +1,5 @@
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
-import { memoryLimit, unlimited } from './memory-limit.ts'
+import { maxKeys, memoryLimit, unlimited } from './memory-limit.ts'
 
 const rate = { attempts: 5, windowSeconds: 60 }
 
@@ -144,3 +144,63 @@ async function spendTimes(limit: typeof unlimited, key: string, times: number): 
   const outcomes = await Promise.allSettled(Array.from({ length: times }, () => limit.spend(key)))
   return outcomes.map(({ status }) => status)
 }
+
+test('assertOpen() counts nothing, and refuses a key that has spent its attempts until its window is over', async () => {
+  const limit = memoryLimit('login', rate)
+  for (let asked = 0; asked < 10; asked += 1) limit.assertOpen('ada')
+  await spendTimes(limit, 'ada', 4)
+  const early = () => limit.assertOpen('ada')
+
+  expect(early).not.toThrow()
+  await spendTimes(limit, 'ada', 1)
+  expect(() => limit.assertOpen('ada')).toThrow(expect.objectContaining({ retryAfterSeconds: 60 }))
+  vi.advanceTimersByTime(60_000)
+  expect(() => limit.assertOpen('ada')).not.toThrow()
+})
+
+test('of more keys than there is room for the oldest are forgotten, a blocked one never before its time', async () => {
+  const limit = memoryLimit('login', rate, 1_000)
+  await spendTimes(limit, 'blocked', 5)
+  await spendTimes(limit, 'oldest', 4)
+  for (let key = 0; key < 100_000; key += 1) await limit.spend(`stranger ${key}`)
+  await spendTimes(limit, 'newest', 4)
+  await limit.spend('one more')
+
+  const outcomes = [await spendTimes(limit, 'oldest', 5), await spendTimes(limit, 'newest', 2)].flat()
+
+  expect(() => limit.assertOpen('blocked')).toThrow('Too many requests')
+  expect(outcomes).toEqual([...Array.from({ length: 6 }, () => 'fulfilled'), 'rejected'])
+})
+
+test('where blocked keys alone fill the memory a new key is refused, and passes when their time is over', async () => {
+  const limit = memoryLimit('login', { attempts: 1, windowSeconds: 60 }, 100)
+  for (let key = 0; key < 100; key += 1) await limit.spend(`blocked ${key}`)
+
+  const newcomer = await spendTimes(limit, 'ada', 1)
+  const stillBlocked = await Promise.all(
+    Array.from({ length: 100 }, (_, key) => spendTimes(limit, `blocked ${key}`, 1)),
+  )
+  vi.advanceTimersByTime(60_000)
+  const later = await spendTimes(limit, 'ada', 1)
+
+  expect([newcomer, new Set(stillBlocked.flat()), later]).toEqual([['rejected'], new Set(['rejected']), ['fulfilled']])
+})
+
+test('an attempt given back to a blocked key opens it', async () => {
+  const limit = memoryLimit('login', rate)
+  await spendTimes(limit, 'ada', 5)
+  await limit.giveBack('ada')
+
+  expect(() => limit.assertOpen('ada')).not.toThrow()
+  expect(await spendTimes(limit, 'ada', 2)).toEqual(['fulfilled', 'rejected'])
+})
+
+test('a flood of more keys than the bound keeps under 100 MB', async () => {
+  const limit = memoryLimit('login', rate)
+  const before = process.memoryUsage().heapUsed
+  for (let key = 0; key < 2 * maxKeys; key += 1) await limit.spend(`127.${key >> 16}.${(key >> 8) & 255}.${key & 255}`)
+
+  const grown = process.memoryUsage().heapUsed - before
+
+  expect(grown).toBeLessThan(100_000_000)
+})

@@ -34,6 +34,7 @@ export function sharedLimit(name: string, rate: LimitRate, { attempts, now }: Sh
   }
 
   return {
+    assertOpen: refuseBlocked,
     spend: async (key) => {
       refuseBlocked(key)
       const window = { at: now(), windowMilliseconds: rate.windowSeconds * 1000, most: rate.attempts }

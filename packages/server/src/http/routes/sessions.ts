@@ -74,6 +74,7 @@ export const sessionEndpoints: Endpoint[] = [
       responses: { 201: success('Signed up', tokensSchema), ...failures(400, 409, 413, 415, 429, 503) },
     },
     handle: async (c, { auth }) => {
+      auth.assertSignUpOpen(c.get('origin'))
       const { email, password } = await readBody(c, credentialsSchema)
       return answerTokens(c, await auth.signUp({ email, password, ...senderOf(c) }), 201)
     },
@@ -89,6 +90,7 @@ export const sessionEndpoints: Endpoint[] = [
       responses: { 200: success('Signed in', tokensSchema), ...failures(400, 401, 413, 415, 429, 503) },
     },
     handle: async (c, { auth }) => {
+      auth.assertLoginOpen(c.get('origin'))
       const { email, password } = await readBody(c, credentialsSchema)
       return answerTokens(c, await auth.logIn({ email, password, ...senderOf(c) }), 200)
     },
