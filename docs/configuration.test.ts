@@ -86,6 +86,7 @@ test('docs/configuration.md gives the limits for each client, each account and o
     ['login', 'RATE_LIMIT_LOGIN'],
     ['signup', 'RATE_LIMIT_SIGNUP'],
     ['account', 'RATE_LIMIT_ACCOUNT'],
+    ['device', 'RATE_LIMIT_ACCOUNT'],
     ['introspect', 'RATE_LIMIT_INTROSPECT'],
     ['global', 'RATE_LIMIT_GLOBAL'],
   ])

@@ -12,7 +12,7 @@ import { type LogInInput, logIn } from './flows/log-in.ts'
 import { type LogOutInput, logOut } from './flows/log-out.ts'
 import { addApi, listApis, revokeApi } from './flows/manage-apis.ts'
 import { createUser, endSessionsOf, listUsers, setUserActive, showUser } from './flows/manage-users.ts'
-import type { TokenPair } from './flows/open-session.ts'
+import type { DeviceTokenPair, TokenPair } from './flows/open-session.ts'
 import { readProfile } from './flows/read-profile.ts'
 import { type RefreshInput, refreshSession } from './flows/refresh-session.ts'
 import { type RevokeTokenInput, revokeToken } from './flows/revoke-token.ts'
@@ -60,4 +60,4 @@ export function createAuth(deps: Deps) {
   }
 }
 
-export type { TokenPair, TokenStanding }
+export type { DeviceTokenPair, TokenPair, TokenStanding }

@@ -6,6 +6,7 @@ import { createVerifier, TokenError } from '@latchkey/verify'
 import { createAuth } from '../auth.ts'
 import { type Config, loadConfig } from '../config/load-config.ts'
 import type { Rate } from '../config/rate.ts'
+import { deviceTokens } from '../crypto/device-tokens.ts'
 import { type MasterKey, readOrMakeMasterKey } from '../crypto/master-key.ts'
 import { type Seal, sealUnder } from '../crypto/seal.ts'
 import { newId } from '../crypto/secrets.ts'
@@ -54,7 +55,7 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
   const masterKey = masterKeyReader(config)
   const keys = keepKeys({
     store,
-    seal: lazySeal(() => masterKey().bytes),
+    seal: lazySeal(() => masterKey().bytes, 'signing keys'),
     algorithm: config.JWT_ALGORITHM,
     accessTokenSeconds: config.ACCESS_TOKEN_TTL,
     now,
@@ -72,6 +73,10 @@ export function assemble(config: Config, { log, now = Date.now }: Surroundings) 
     store,
     passwords: passwordsOf(config, hashes),
     limits,
+    devices: deviceTokens(
+      lazySeal(() => secret ?? masterKey().bytes, 'device tokens'),
+      { now, newId },
+    ),
     refusals,
     policy: {
       name: config.PASSWORD_POLICY,
@@ -216,6 +221,7 @@ function limitsOf(config: Config, { isShared, store }: Database, now: () => numb
     loginPerAddress: limitOf('login', config.RATE_LIMIT_LOGIN),
     signupPerAddress: limitOf('signup', config.RATE_LIMIT_SIGNUP),
     loginPerAccount: limitOf('account', config.RATE_LIMIT_ACCOUNT),
+    loginPerDevice: limitOf('device', config.RATE_LIMIT_ACCOUNT),
     introspection: limitOf('introspect', config.RATE_LIMIT_INTROSPECT),
     // Of all routes some need no database: keys and lists are served on without it.
     requestPerAddress: insuredLimit(limitOf(...global), inMemory(...global), now),
@@ -244,8 +250,8 @@ function readMasterKey(config: Config): MasterKey {
   return readOrMakeMasterKey(path)
 }
 
-function lazySeal(keyMaterial: () => Uint8Array): Seal {
-  const seal = () => sealUnder(keyMaterial(), 'signing keys')
+function lazySeal(keyMaterial: () => Uint8Array, purpose: string): Seal {
+  const seal = () => sealUnder(keyMaterial(), purpose)
   return { close: (plain) => seal().close(plain), open: (sealed) => seal().open(sealed) }
 }
 

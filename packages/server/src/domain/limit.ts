@@ -21,10 +21,15 @@ export type Limit = {
 export type Limits = {
   loginPerAddress: Limit
   signupPerAddress: Limit
-  /** Failed logins of one account, from networks that never signed in to it. */
+  /** Failed logins of one account, from networks and devices that never signed in to it. */
   loginPerAccount: Limit
+  /** Logins of one account on one device that signed in to it before, from networks that never did. */
+  loginPerDevice: Limit
   /** Introspections and revocations: by API credential, and by address where the credential is not good. */
   introspection: Limit
   /** Any route. */
   requestPerAddress: Limit
 }
+
+/** How long a device is known after a login on it. */
+export const deviceSeconds = 90 * 86_400

@@ -11,7 +11,13 @@ import { readProfile } from './read-profile.ts'
 import { spendLimit } from './spend-limit.ts'
 
 /** `signal` is aborted when the client has gone: a password that nobody waits for is not hashed. */
-export type ChangePasswordInput = PasswordChange & { caller: Caller; origin: Origin; signal?: AbortSignal | undefined }
+export type ChangePasswordInput = PasswordChange & {
+  caller: Caller
+  /** The device token of an earlier login, where the client kept one. */
+  device?: string | undefined
+  origin: Origin
+  signal?: AbortSignal | undefined
+}
 
 /**
  * Trades the current password for a new one, and ends all other sessions of the user: whoever else knew the old one is
@@ -59,10 +65,10 @@ type OrderedChange = ChangePasswordInput & { order: HashOrder }
 async function isRightGuess(
   deps: Deps,
   user: User,
-  { currentPassword, order, origin }: OrderedChange,
+  { currentPassword, device, order, origin }: OrderedChange,
 ): Promise<boolean> {
   await spendLimit(deps, deps.limits.loginPerAddress, { key: origin.network, origin })
-  const guess = await countGuess(deps, { email: user.email, user, userId: user.id, origin })
+  const guess = await countGuess(deps, { email: user.email, user, userId: user.id, device, origin })
 
   const isRight = await deps.passwords.matches(currentPassword, user.passwordHash, order).catch(guess.takeBack)
   if (isRight) await guess.forgive()

@@ -1,4 +1,5 @@
 import type { AccessTokenWords, TokenSigner } from '../crypto/access-tokens.ts'
+import type { DeviceTokens } from '../crypto/device-tokens.ts'
 import type { Limits } from '../domain/limit.ts'
 import type { Log } from '../domain/log.ts'
 import type { PasswordPolicy } from '../domain/password-policy.ts'
@@ -13,6 +14,7 @@ export type Deps = {
   store: Store
   passwords: Passwords
   limits: Limits
+  devices: DeviceTokens
   refusals: RefusalTally
   policy: PasswordPolicy
   log: Log

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { expect, onTestFinished, test } from 'vitest'
 import { createAuth } from '../auth.ts'
+import { deviceTokens } from '../crypto/device-tokens.ts'
+import { sealUnder } from '../crypto/seal.ts'
 import { newId } from '../crypto/secrets.ts'
 import type { Caller } from '../domain/session.ts'
 import type { HashScheduler } from '../hashing/hash-scheduler.ts'
@@ -41,10 +43,12 @@ async function countedAuth({ cost = 4, attempts = Number.MAX_SAFE_INTEGER, of = 
     limits: {
       loginPerAddress: addressLimit,
       loginPerAccount: accountLimit,
+      loginPerDevice: unlimited,
       signupPerAddress: unlimited,
       introspection: unlimited,
       requestPerAddress: unlimited,
     },
+    devices: deviceTokens(sealUnder(secret, 'device tokens'), { now, newId }),
     refusals: tallyRefusals({ store: database.store, log, now, newId }),
     policy: { name: 'mission', isCommon: () => false, contextWords: [] },
     log,

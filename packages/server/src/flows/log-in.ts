@@ -7,11 +7,18 @@ import { Refusal } from '../domain/refusal.ts'
 import type { User, UserId } from '../domain/user.ts'
 import { countGuess } from './count-guess.ts'
 import type { Deps } from './deps.ts'
-import { eventOf, issueTokens, type OpenedSession, openSession, type TokenPair } from './open-session.ts'
+import { type DeviceTokenPair, eventOf, issueTokens, type OpenedSession, openSession } from './open-session.ts'
 import { spendLimit } from './spend-limit.ts'
 
 /** `signal` is aborted when the client has gone: a password that nobody waits for is not hashed. */
-export type LogInInput = { email: string; password: string; origin: Origin; signal?: AbortSignal | undefined }
+export type LogInInput = {
+  email: string
+  password: string
+  /** The device token of an earlier login, where the client kept one. */
+  device?: string | undefined
+  origin: Origin
+  signal?: AbortSignal | undefined
+}
 
 /**
  * Trades an email and password for a session.
@@ -21,7 +28,8 @@ export type LogInInput = { email: string; password: string; origin: Origin; sign
  *
  * @throws {Refusal} VALIDATION_ERROR, AUTH_FAILED, RATE_LIMIT_EXCEEDED, OVERLOADED, REQUEST_TIMEOUT, UNAVAILABLE
  */
-export async function logIn(deps: Deps, { email: typed, password, origin, signal }: LogInInput): Promise<TokenPair> {
+export async function logIn(deps: Deps, input: LogInInput): Promise<DeviceTokenPair> {
+  const { email: typed, password, device, origin, signal } = input
   const { store, passwords, limits } = deps
   const email = normalizeEmail(typed)
   assertHashable(password, 'password')
@@ -31,7 +39,7 @@ export async function logIn(deps: Deps, { email: typed, password, origin, signal
 
   const { user, isKnown } = await store.users.findOrDecoy(email, decoyUser(passwords.decoyHash))
   const userId = isKnown ? user.id : undefined
-  const guess = await countGuess(deps, { email, user, userId, origin })
+  const guess = await countGuess(deps, { email, user, userId, device, origin })
 
   const matches = await passwords.matches(password, user.passwordHash, order).catch(guess.takeBack)
   if (!isKnown || !matches || !user.isActive) {
@@ -45,7 +53,7 @@ export async function logIn(deps: Deps, { email: typed, password, origin, signal
   const opened = await openUnlessOvertaken(deps, { user, password, order: next, renewed, origin })
   if (typeof opened === 'string') throw await loginFailed(deps, { email, userId, failureReason: opened, origin })
 
-  return issueTokens(deps, { ...opened, email })
+  return { ...(await issueTokens(deps, { ...opened, email })), deviceToken: deps.devices.issue(user.id) }
 }
 
 type Checked = { user: User; password: string; order: HashOrder }

@@ -18,6 +18,9 @@ export type TokenPair = {
   refreshExpiresInSeconds: number
 }
 
+/** What who showed the password gets besides: the device is known from now on. */
+export type DeviceTokenPair = TokenPair & { deviceToken: string }
+
 /** What the tokens are written from, once the transaction has committed. */
 export type OpenedSession = { session: Session; refreshToken: string; refreshExpiresAt: number }
 

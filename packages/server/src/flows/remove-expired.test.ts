@@ -3,6 +3,7 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { secret } from '../testing/shared-secret.ts'
 import { emptyDatabase, freshDatabase, onSqlite, openTestDatabase } from '../testing/test-database.ts'
 import { ada, bob, callerOf, testHouse } from '../testing/test-house.ts'
+import type { TokenPair } from './open-session.ts'
 import { removeExpired } from './remove-expired.ts'
 
 const hour = 3600
@@ -38,7 +39,7 @@ async function adaAtHome() {
     DATABASE_URL: await freshDatabase(),
   }
   const house = await testHouse(settings)
-  const tokens = [await house.auth.signUp(ada)]
+  const tokens: TokenPair[] = [await house.auth.signUp(ada)]
   let waitedSeconds = 0
   const outcomeOf = (doing: Promise<unknown>) =>
     doing.then(

@@ -6,7 +6,7 @@ import { assertAcceptable } from '../domain/password-policy.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { User, UserId } from '../domain/user.ts'
 import type { Deps } from './deps.ts'
-import { eventOf, issueTokens, type OpenedSession, openSession, type TokenPair } from './open-session.ts'
+import { type DeviceTokenPair, eventOf, issueTokens, type OpenedSession, openSession } from './open-session.ts'
 import { spendLimit } from './spend-limit.ts'
 
 /** `signal` is aborted when the client has gone: a password that nobody waits for is not hashed. */
@@ -19,7 +19,10 @@ export type SignUpInput = { email: string; password: string; origin: Origin; sig
  * @throws {Refusal} VALIDATION_ERROR, VALIDATION_PASSWORD, RATE_LIMIT_EXCEEDED, CONFLICT_EMAIL, OVERLOADED,
  *   REQUEST_TIMEOUT, UNAVAILABLE
  */
-export async function signUp(deps: Deps, { email: typed, password, origin, signal }: SignUpInput): Promise<TokenPair> {
+export async function signUp(
+  deps: Deps,
+  { email: typed, password, origin, signal }: SignUpInput,
+): Promise<DeviceTokenPair> {
   const { passwords, limits, policy, inTurn } = deps
   const email = normalizeEmail(typed)
   assertAcceptable(password, email, policy)
@@ -31,7 +34,8 @@ export async function signUp(deps: Deps, { email: typed, password, origin, signa
   const opened = await inTurn(email, () => openAccount(deps, { email, password, order, origin }))
   if (!opened) throw await emailTaken(deps, email, origin)
 
-  return issueTokens(deps, { ...opened, email })
+  const { userId } = opened.session
+  return { ...(await issueTokens(deps, { ...opened, email })), deviceToken: deps.devices.issue(userId) }
 }
 
 type AcceptedSignUp = { email: string; password: string; order: HashOrder; origin: Origin }

@@ -1,8 +1,10 @@
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import type { CookieOptions } from 'hono/utils/cookie'
 import type { TokenPair } from '../auth.ts'
+import { deviceSeconds } from '../domain/limit.ts'
 import type { HttpContext } from './context.ts'
 
+const authPath = '/api/auth'
 export const refreshPath = '/api/auth/refresh'
 /** Browsers keep no cookie longer (RFC 6265bis, section 5.5). */
 const maxAgeLimitSeconds = 400 * 86_400
@@ -10,8 +12,8 @@ const maxAgeLimitSeconds = 400 * 86_400
 /** A prefix binds a cookie to its host and to TLS (RFC 6265bis, section 4.1.3); `__Host-` demands the path `/`. */
 function names(isSecure: boolean) {
   return isSecure
-    ? { access: '__Host-auth-token', refresh: '__Secure-refresh-token' }
-    : { access: 'auth-token', refresh: 'refresh-token' }
+    ? { access: '__Host-auth-token', refresh: '__Secure-refresh-token', device: '__Secure-device' }
+    : { access: 'auth-token', refresh: 'refresh-token', device: 'device' }
 }
 
 function options(c: HttpContext, path: string): CookieOptions {
@@ -39,4 +41,14 @@ export function accessCookie(c: HttpContext): string | undefined {
 
 export function refreshCookie(c: HttpContext): string | undefined {
   return getCookie(c, names(c.get('isSecure')).refresh)
+}
+
+/** A logout leaves it: who signed in here is no stranger here. */
+export function setDeviceCookie(c: HttpContext, deviceToken: string): void {
+  const { device } = names(c.get('isSecure'))
+  setCookie(c, device, deviceToken, { ...options(c, authPath), maxAge: deviceSeconds })
+}
+
+export function deviceCookie(c: HttpContext): string | undefined {
+  return getCookie(c, names(c.get('isSecure')).device)
 }

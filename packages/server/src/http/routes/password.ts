@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi'
 import { maxPasswordBytes } from '../../domain/password-policy.ts'
 import { authenticate } from '../authenticate.ts'
 import { readBody } from '../body.ts'
+import { deviceCookie } from '../cookies.ts'
 import { answerJson, type Endpoint, failures, jsonBody, messageSchema, signedIn, success } from '../endpoint.ts'
 import { senderOf } from '../origin.ts'
 
@@ -27,7 +28,7 @@ export const passwordEndpoints: Endpoint[] = [
     handle: async (c, deps) => {
       const caller = await authenticate(c, deps)
       const { current_password, new_password } = await readBody(c, passwordChangeSchema)
-      const change = { currentPassword: current_password, newPassword: new_password }
+      const change = { currentPassword: current_password, newPassword: new_password, device: deviceCookie(c) }
       await deps.auth.changePassword({ ...change, caller, ...senderOf(c) })
       return answerJson(c, { message: 'Password changed' })
     },

@@ -1,11 +1,18 @@
 import { z } from '@hono/zod-openapi'
-import type { TokenPair } from '../../auth.ts'
+import type { DeviceTokenPair, TokenPair } from '../../auth.ts'
 import { maxEmailLength } from '../../domain/email.ts'
 import { maxPasswordBytes } from '../../domain/password-policy.ts'
 import { authenticate } from '../authenticate.ts'
 import { readBody, readOptionalBody } from '../body.ts'
 import type { HttpContext, HttpDeps } from '../context.ts'
-import { clearTokenCookies, refreshCookie, refreshPath, setTokenCookies } from '../cookies.ts'
+import {
+  clearTokenCookies,
+  deviceCookie,
+  refreshCookie,
+  refreshPath,
+  setDeviceCookie,
+  setTokenCookies,
+} from '../cookies.ts'
 import { answerJson, type Endpoint, failures, jsonBody, messageSchema, signedIn, success } from '../endpoint.ts'
 import { senderOf } from '../origin.ts'
 import { assertSameSite } from '../same-site.ts'
@@ -35,8 +42,10 @@ const refreshSchema = z
 const logoutSchema = z.object({ scope: z.enum(['local', 'global', 'others']).default('local') }).openapi('Logout')
 
 /** One answer for every way to get tokens, with the cookies for browsers beside it. */
-function answerTokens(c: HttpContext, pair: TokenPair, status: 200 | 201): Response {
+function answerTokens(c: HttpContext, pair: TokenPair & Partial<DeviceTokenPair>, status: 200 | 201): Response {
   setTokenCookies(c, pair)
+  // Who showed the password is known on this device from now on.
+  if (pair.deviceToken !== undefined) setDeviceCookie(c, pair.deviceToken)
   const body: z.output<typeof tokensSchema> = {
     user_id: pair.userId,
     email: pair.email,
@@ -92,7 +101,7 @@ export const sessionEndpoints: Endpoint[] = [
     handle: async (c, { auth }) => {
       auth.assertLoginOpen(c.get('origin'))
       const { email, password } = await readBody(c, credentialsSchema)
-      return answerTokens(c, await auth.logIn({ email, password, ...senderOf(c) }), 200)
+      return answerTokens(c, await auth.logIn({ email, password, device: deviceCookie(c), ...senderOf(c) }), 200)
     },
   },
   {
