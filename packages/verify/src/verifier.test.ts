@@ -305,13 +305,19 @@ test('verifyNow() refuses a token that it remembers once its session is revoked'
   expect(() => verifier.verifyNow(token)).toThrow(expect.objectContaining({ code: 'AUTH_REVOKED' }))
 })
 
-test('verifyNow() reads the clock of the system once for a burst of tokens in one turn of the event loop', async () => {
+/** A verifier that takes the clock below for the system's, and a token that is good for a minute of it. */
+async function verifierByClockOfSystem() {
   vi.resetModules()
   const clock = vi.spyOn(Date, 'now').mockReturnValue(startOfTime * 1_000)
   endings.push(() => clock.mockRestore())
   const { createVerifier: create } = await import('./verifier.ts')
   const verifier = create({ issuer, keys: { keys: [key.jwk] }, revocations: 'off' })
   const token = tokenOf(key, { claims: claimsOf({ exp: startOfTime + 60 }) })
+  return { verifier, token, clock }
+}
+
+test('verifyNow() reads the clock of the system once for a burst of tokens in one turn of the event loop', async () => {
+  const { verifier, token, clock } = await verifierByClockOfSystem()
   for (let count = 0; count < 40; count += 1) verifier.verifyNow(token)
 
   clock.mockReturnValue((startOfTime + 60) * 1_000)
@@ -323,12 +329,7 @@ test('verifyNow() reads the clock of the system once for a burst of tokens in on
 })
 
 test('verifyNow() reads the clock of the system for every token where there is no burst', async () => {
-  vi.resetModules()
-  const clock = vi.spyOn(Date, 'now').mockReturnValue(startOfTime * 1_000)
-  endings.push(() => clock.mockRestore())
-  const { createVerifier: create } = await import('./verifier.ts')
-  const verifier = create({ issuer, keys: { keys: [key.jwk] }, revocations: 'off' })
-  const token = tokenOf(key, { claims: claimsOf({ exp: startOfTime + 60 }) })
+  const { verifier, token, clock } = await verifierByClockOfSystem()
   for (let count = 0; count < 1 + 31; count += 1) verifier.verifyNow(token)
 
   clock.mockReturnValue((startOfTime + 60) * 1_000)
@@ -337,12 +338,7 @@ test('verifyNow() reads the clock of the system for every token where there is n
 })
 
 test('verifyNow() reads the clock again within a burst for every 257th token', async () => {
-  vi.resetModules()
-  const clock = vi.spyOn(Date, 'now').mockReturnValue(startOfTime * 1_000)
-  endings.push(() => clock.mockRestore())
-  const { createVerifier: create } = await import('./verifier.ts')
-  const verifier = create({ issuer, keys: { keys: [key.jwk] }, revocations: 'off' })
-  const token = tokenOf(key, { claims: claimsOf({ exp: startOfTime + 60 }) })
+  const { verifier, token, clock } = await verifierByClockOfSystem()
   // One is not known yet, and the 32nd of the others shows the burst.
   for (let count = 0; count < 1 + 32; count += 1) verifier.verifyNow(token)
 
