@@ -108,11 +108,11 @@ export function followRevocations({
         now: now() - keptAfterDeathMilliseconds,
         limit: pageSize,
       })
-      const news = await Promise.all(
+      const ends = await Promise.all(
         page.map(async ({ sequence, sessionNumber }) => ({ ...(await places(sessionNumber)), sequence })),
       )
       const isLast = page.length < pageSize
-      take(news, Math.max(news.at(-1)?.sequence ?? cursor, isLast ? newest : 0))
+      take(ends, Math.max(ends.at(-1)?.sequence ?? cursor, isLast ? newest : 0))
       if (isLast) break
     }
     readAt = startedAt
@@ -130,10 +130,10 @@ export function followRevocations({
   }
 
   /** Bits, cursor and listeners move in one step, so that whoever reads them sees them agree. */
-  function take(news: ListedEnd[], upTo: number): void {
+  function take(ends: ListedEnd[], upTo: number): void {
     if (upTo === cursor) return
-    for (const { list, index } of news) setBit(list, index)
-    for (const end of news) recent.push(end)
+    for (const { list, index } of ends) setBit(list, index)
+    for (const end of ends) recent.push(end)
     const reach = { after: cursor, upTo }
     cursor = upTo
     if (recent.length > 2 * recentEnds) {
@@ -141,7 +141,7 @@ export function followRevocations({
       recentSince = recent[dropped - 1]?.sequence ?? recentSince
       recent = recent.slice(dropped)
     }
-    for (const listener of listeners) listener.onEnds(news, reach)
+    for (const listener of listeners) listener.onEnds(ends, reach)
   }
 
   function setBit(list: number, index: number): void {

@@ -34,11 +34,12 @@ type PublishDeps = {
 export function publishStatusLists({ store, revocations, currentSigner, issuer, now }: PublishDeps): StatusLists {
   const kept = new Map<number, { edition: string; token: string; tag: string }>()
 
-  async function readLive(): Promise<number[]> {
-    const live = await store.statusLists.live(now() - keptAfterDeathMilliseconds)
-    const newest = live.at(-1) ?? 0
+  async function readLive(): Promise<Set<number>> {
+    const lists = await store.statusLists.live(now() - keptAfterDeathMilliseconds)
+    const newest = lists.at(-1) ?? 0
+    const live = new Set(lists)
     // A list beyond the newest may have begun since.
-    const isOver = (list: number) => list < newest && !live.includes(list)
+    const isOver = (list: number) => list < newest && !live.has(list)
     revocations.forget(isOver)
     for (const list of kept.keys()) if (isOver(list)) kept.delete(list)
     return live
@@ -65,12 +66,12 @@ export function publishStatusLists({ store, revocations, currentSigner, issuer, 
       await revocations.catchUp()
       const cursor = revocations.cursor()
       const live = await readLive()
-      return { uris: live.map((list) => statusListUri(issuer, list)), cursor }
+      return { uris: Array.from(live, (list) => statusListUri(issuer, list)), cursor }
     },
 
     read: async (list) => {
       await revocations.catchUp()
-      if (!(await readLive()).includes(list)) return undefined
+      if (!(await readLive()).has(list)) return undefined
       const signer = await currentSigner()
       const snapshot = revocations.snapshotOf(list)
       const { token, tag } = publish(list, snapshot, signer)
