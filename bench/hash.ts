@@ -1,16 +1,14 @@
 /**
- * Where passwords should be hashed, and what a storm of logins does to others. Each figure is the median of rounds in
- * which all ways take turns; a ratio is taken within its round, so that what else the machine does counts for both.
+ * Where passwords should be hashed. Each figure is the median of rounds in which all ways take turns; a ratio is taken
+ * within its round, so that what else the machine does counts for both. What a storm of logins does to others is
+ * measured on the whole server: `npm run bench -- peers`.
  *
  *   npm run bench:hash
- *   npm run bench:hash -- threads    one of threads, server, overload
  */
-import { type ChildProcess, spawn } from 'node:child_process'
 import { generateKeyPairSync, sign, verify } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { availableParallelism, cpus, loadavg } from 'node:os'
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
@@ -153,130 +151,6 @@ async function benchThreads(): Promise<void> {
   }
 }
 
-type Server = { url: string; token: string; child: ChildProcess; folder: string }
-
-/** The real server in a process of its own, at cost 12, its limits off. */
-async function startServer(settings: Record<string, string> = {}): Promise<Server> {
-  const folder = mkdtempSync(join(tmpdir(), 'latchkey-bench-'))
-  const program = new URL('../packages/server/src/cli/main.ts', import.meta.url).pathname
-  const off = { RATE_LIMIT_LOGIN: 'off', RATE_LIMIT_SIGNUP: 'off', RATE_LIMIT_ACCOUNT: 'off', LOG_LEVEL: 'warn' }
-  const child = spawn(process.execPath, ['--conditions=latchkey-source', program, 'serve'], {
-    cwd: folder,
-    env: { PATH: process.env['PATH'], PORT: '0', ...off, ...settings },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  let said = ''
-  for await (const chunk of child.stderr ?? []) {
-    said += chunk
-    if (said.includes('Issuer')) break
-  }
-  const url = /listens on (\S+)/.exec(said)?.[1] ?? ''
-  const response = await fetch(`${url}/api/auth/signup`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: credentials,
-  })
-  const { token } = (await response.json()) as { token: string }
-  return { url, token, child, folder }
-}
-
-async function stop({ child, folder }: Server): Promise<void> {
-  child.kill()
-  await once(child, 'exit')
-  rmSync(folder, { recursive: true })
-}
-
-const credentials = JSON.stringify({ email: 'ada@example.com', password })
-
-type Load = { nice: number; seconds: number; body?: string; token?: string; connections?: number; perSecond?: number }
-
-/** Runs a load to its end; answers statuses and latencies. */
-async function load(url: string, options: Load): Promise<[status: number, milliseconds: number][]> {
-  const program = new URL('./storm.ts', import.meta.url).pathname
-  const child = spawn(process.execPath, [program, JSON.stringify({ url, ...options })], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  let said = ''
-  for await (const chunk of child.stdout) said += chunk
-  return JSON.parse(said)
-}
-
-/** The storm gives way to the server as a client elsewhere would, and the probe to nobody. */
-const stormNice = 10
-const probe = { nice: 0, seconds: 5, perSecond: 100 }
-
-async function benchServer(): Promise<void> {
-  const server = await startServer()
-  const me = `${server.url}/api/auth/me`
-  const ask = () => load(me, { ...probe, token: server.token })
-  const idle: number[][] = []
-  const stormed: number[][] = []
-  let storm: [number, number][] = []
-  await ask()
-  for (let round = 0; round < rounds; round += 1) {
-    idle.push((await ask()).map(([, milliseconds]) => milliseconds))
-    const storming = load(`${server.url}/api/auth/login`, {
-      nice: stormNice,
-      seconds: probe.seconds + 2.5,
-      body: credentials,
-      connections: 64,
-    })
-    await setTimeout(1500)
-    stormed.push((await ask()).map(([, milliseconds]) => milliseconds))
-    storm = [...storm, ...(await storming)]
-    progress(`round ${round + 1} of ${rounds}`)
-  }
-  await stop(server)
-  const of = (all: number[][], share: number) => median(all.map((values) => percentile(values, share)))
-  console.log(
-    `\n/api/auth/me, ${probe.perSecond} a second, while 64 connections log in without pause (bcrypt 12, limits off)`,
-  )
-  for (const [name, all] of Object.entries({ idle, 'under storm': stormed })) {
-    console.log(`  ${name.padEnd(14)}p50 ${of(all, 0.5).toFixed(1)} ms   p99 ${of(all, 0.99).toFixed(1)} ms`)
-  }
-  console.log(
-    `  p99 under storm over idle: ${(of(stormed, 0.99) / of(idle, 0.99)).toFixed(1)}   (wanted: 15 ms, and 3)`,
-  )
-  console.log(`  the storm's answers: ${tally(storm)}, in ${rounds} storms of ${probe.seconds + 2.5} s`)
-}
-
-async function benchOverload(): Promise<void> {
-  const seconds = 12
-  const server = await startServer()
-  const url = `${server.url}/api/auth/login`
-  const ratios: number[] = []
-  const waits: number[] = []
-  for (let round = 0; round < rounds; round += 1) {
-    const peak = goodput(await load(url, { nice: stormNice, seconds, body: credentials, connections: 16 }), seconds)
-    const answers = await load(url, { nice: stormNice, seconds, body: credentials, perSecond: 3 * peak })
-    ratios.push(goodput(answers, seconds) / peak)
-    waits.push(...answers.filter(([status]) => status === 200).map(([, milliseconds]) => milliseconds))
-    progress(`round ${round + 1} of ${rounds}: peak ${peak.toFixed(1)}/s, overload ${tally(answers)}`)
-  }
-  await stop(server)
-  console.log(`\nLogins at 3 times what the server can do, started on time (bcrypt 12, limits off)`)
-  console.log(`  goodput of the peak    ${median(ratios).toFixed(2)}   (wanted: 0.90)`)
-  console.log(
-    `  the admitted took      p50 ${percentile(waits, 0.5).toFixed(0)} ms, p99 ${percentile(waits, 0.99).toFixed(0)} ms, hash included`,
-  )
-}
-
-/** Logins a second. What is answered after the load ended, because it waited, was done in its time but for the queue at its end. */
-function goodput(answers: readonly [number, number][], seconds: number): number {
-  return answers.filter(([status]) => status === 200).length / seconds
-}
-
-function tally(answers: readonly [number, number][]): string {
-  const counts = new Map<number, number>()
-  for (const [status] of answers) counts.set(status, (counts.get(status) ?? 0) + 1)
-  return [...counts].map(([status, count]) => `${count} x ${status}`).join(', ')
-}
-
-function percentile(values: readonly number[], share: number): number {
-  const sorted = values.toSorted((one, other) => one - other)
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
-}
-
 /** CPU time of all programs on the machine, of this one with its children that have ended, and what there was, in ticks. */
 function cpuTicks() {
   const [user = 0, nice = 0, system = 0, idle = 0, waiting = 0, ...interrupts] =
@@ -306,7 +180,4 @@ function progress(text: string): void {
 }
 
 console.log(`Node ${process.version}, ${cpus()[0]?.model}, ${cores} cores, load ${loadavg()[0]?.toFixed(1)}`)
-const chosen = process.argv.slice(2)
-for (const [name, bench] of Object.entries({ threads: benchThreads, server: benchServer, overload: benchOverload })) {
-  if (chosen.length === 0 || chosen.includes(name)) await watched(bench)
-}
+await watched(benchThreads)

@@ -4,7 +4,8 @@ import { known } from './known.ts'
 import { load } from './load.ts'
 import { logout } from './logout.ts'
 import type { Part } from './report.ts'
+import { peers } from './rivals-part.ts'
 import { streams } from './streams.ts'
 
 /** In the order of the page. */
-export const parts: readonly Part[] = [known, first, hono, load, logout, streams]
+export const parts: readonly Part[] = [known, first, hono, load, logout, streams, peers]

@@ -11,6 +11,10 @@ export interface Part {
 /** How much is done: all of it for figures, as little as shows that it works for a test. */
 export interface Scale {
   readonly isSmoke: boolean
+  /** A first look: fewer rounds, and figures that do not go on the page. */
+  readonly isShort?: boolean
+  /** How many requests memory is to bear. */
+  readonly many?: number
   /** Where other libraries are to be had; undefined where nothing is compared. */
   readonly peers: Peers | undefined
   progress(text: string): void

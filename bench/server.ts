@@ -3,33 +3,54 @@ import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Usage } from './usage.ts'
 
 export interface Server extends AsyncDisposable {
   readonly url: string
   readonly port: number
+  /** From the start of its process to the line that says where it listens. */
+  readonly startMilliseconds: number
   residentBytes(): number
+  usage(): Promise<Usage>
   /** Answers with the body of an answer that is 2xx. */
   post(path: string, body: object, token?: string): Promise<Record<string, string>>
 }
 
-const program = join(import.meta.dirname, '../packages/server/src/cli/main.ts')
-
 /** `latchkey serve` in a process of its own on a new SQLite database, with cheap hashes and without limits for logins. */
 export async function startServer(): Promise<Server> {
+  return startLatchkey({ NODE_ENV: 'test', BCRYPT_COST: '4' })
+}
+
+const withoutLimits = { RATE_LIMIT_LOGIN: 'off', RATE_LIMIT_SIGNUP: 'off', RATE_LIMIT_ACCOUNT: 'off' }
+
+/** @param flags of Node, such as what to load before. */
+export function startLatchkey(settings: Record<string, string>, flags: readonly string[] = []): Promise<Server> {
+  const program = join(import.meta.dirname, '../packages/server/src/cli/main.ts')
+  return startProgram((folder) => ({
+    arguments: ['--conditions=latchkey-source', ...flags, program, 'serve'],
+    settings: { PORT: '0', DATABASE_URL: `sqlite:${folder}/latchkey.db`, ...withoutLimits, ...settings },
+  }))
+}
+
+type Program = { arguments: readonly string[]; settings: Record<string, string> }
+
+/** Starts a server in a folder of its own, under `usage.ts`, and waits until it says on standard error where it listens. */
+export async function startProgram(programIn: (folder: string) => Program): Promise<Server> {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-bench-'))
-  const limits = { RATE_LIMIT_LOGIN: 'off', RATE_LIMIT_SIGNUP: 'off', RATE_LIMIT_ACCOUNT: 'off' }
-  const settings = { NODE_ENV: 'test', BCRYPT_COST: '4', PORT: '0', DATABASE_URL: `sqlite:${folder}/latchkey.db` }
-  const child = spawn(process.execPath, ['--conditions=latchkey-source', program, 'serve'], {
+  const { arguments: given, settings } = programIn(folder)
+  const startedAt = performance.now()
+  const child = spawn(process.execPath, ['--expose-gc', '--import', join(import.meta.dirname, 'usage.ts'), ...given], {
     cwd: folder,
-    env: { PATH: process.env['PATH'], ...settings, ...limits },
-    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { PATH: process.env['PATH'], ...settings },
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   })
   let said = ''
-  for await (const text of child.stderr.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
+  for await (const text of child.stderr?.setEncoding('utf8').iterator({ destroyOnReturn: false }) ?? []) {
     said += text
     if (said.includes('Issuer')) break
   }
-  child.stderr.resume()
+  const startMilliseconds = performance.now() - startedAt
+  child.stderr?.resume()
   const port = /listens on http:\/\/[^:]+:([0-9]+)/.exec(said)?.[1]
   if (!port) throw new Error(`Cannot start the server:\n${said}`)
 
@@ -37,7 +58,14 @@ export async function startServer(): Promise<Server> {
   return {
     url,
     port: Number(port),
+    startMilliseconds,
     residentBytes: () => residentBytesOf(child.pid),
+    async usage() {
+      const answered = once(child, 'message')
+      child.send('usage')
+      const [usage] = await answered
+      return usage as Usage
+    },
     async post(path, body, token) {
       const headers = { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) }
       const answer = await fetch(`http://127.0.0.1:${port}${path}`, {

@@ -1,61 +1,64 @@
 /**
- * A load in a process of its own, for `hash.ts`. Priority, kind and duration come as arguments; latencies go out in JSON.
- *
- *   node bench/storm.ts '{"url", "nice", "seconds", "body"?, "token"?, "connections"} | {..., "perSecond"}'
- *
- * With `connections` as many ask without pause; with `perSecond` requests start on time, whatever became of the others.
+ * A load in a process of its own, at a priority of its own. It is told the job by its parent, and tells it the statuses
+ * and latencies of all answers.
  */
-import { Agent, request } from 'node:http'
+import type { Socket } from 'node:net'
 import { setPriority } from 'node:os'
 import { setTimeout } from 'node:timers/promises'
+import { exchange, open } from './drive.ts'
 
-const { url, nice, seconds, body, token, connections, perSecond } = JSON.parse(process.argv[2] ?? '{}')
-const agent = new Agent({ keepAlive: true, maxSockets: connections ?? 1024 })
-const answers: [status: number, milliseconds: number][] = []
-setPriority(0, nice)
+/**
+ * With `connections`, as many ask without pause: each request once, or over and over for `seconds`. With `perSecond`,
+ * requests start on time, whatever became of the others.
+ */
+export type Job = { port: number; nice: number; requests: readonly string[] } & (
+  | { connections: number; seconds?: number }
+  | { perSecond: number; seconds: number }
+)
+export type Outcome = { answers: [status: number, milliseconds: number][]; milliseconds: number }
 
-function ask(): Promise<void> {
+async function run(job: Job): Promise<Outcome> {
+  const { port, requests, seconds } = job
+  const answers: Outcome['answers'] = []
   const startedAt = performance.now()
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const done = (status: number) => {
-    answers.push([status, performance.now() - startedAt])
-    resolve()
+  const isOver = () => seconds !== undefined && performance.now() - startedAt >= seconds * 1000
+  const free: Socket[] = []
+  let sent = 0
+
+  async function ask(socket: Socket): Promise<void> {
+    const { status, milliseconds } = await exchange(socket, requests[sent++ % requests.length] ?? '')
+    answers.push([status, milliseconds])
   }
-  const sent = request(url, {
-    agent,
-    method: body ? 'POST' : 'GET',
-    headers: {
-      ...(body ? { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) } : {}),
-      ...(token ? { authorization: `Bearer ${token}` } : {}),
-    },
-  })
-  sent.on('error', () => done(0))
-  sent.on('response', (answer) => {
-    answer.resume()
-    answer.on('end', () => done(answer.statusCode ?? 0))
-  })
-  sent.end(body)
-  return promise
-}
 
-const endsAt = performance.now() + seconds * 1000
-const isOver = () => performance.now() >= endsAt
-
-async function askWithoutPause(): Promise<void> {
-  while (!isOver()) await ask()
-}
-
-async function askOnTime(): Promise<void> {
-  const asked: Promise<void>[] = []
-  const startedAt = performance.now()
-  while (!isOver()) {
-    asked.push(ask())
-    await setTimeout(Math.max(0, startedAt + (asked.length * 1000) / perSecond - performance.now()))
+  async function askWithoutPause(): Promise<void> {
+    const socket = await open(port)
+    while (!isOver() && (seconds !== undefined || sent < requests.length)) await ask(socket)
+    socket.destroy()
   }
-  await Promise.all(asked)
+
+  async function askOnTime(perSecond: number): Promise<void> {
+    const asked: Promise<void>[] = []
+    while (!isOver()) {
+      asked.push(
+        (async () => {
+          const socket = free.pop() ?? (await open(port))
+          await ask(socket)
+          free.push(socket)
+        })(),
+      )
+      await setTimeout(Math.max(0, startedAt + (asked.length * 1000) / perSecond - performance.now()))
+    }
+    await Promise.all(asked)
+    for (const socket of free) socket.destroy()
+  }
+
+  if ('perSecond' in job) await askOnTime(job.perSecond)
+  else await Promise.all(Array.from({ length: job.connections }, askWithoutPause))
+  return { answers, milliseconds: performance.now() - startedAt }
 }
 
-if (perSecond) await askOnTime()
-else await Promise.all(Array.from({ length: connections }, askWithoutPause))
-agent.destroy()
-process.stdout.write(JSON.stringify(answers))
+process.once('message', async (job: Job) => {
+  setPriority(0, job.nice)
+  const outcome = await run(job)
+  process.send?.(outcome, () => process.disconnect?.())
+})
