@@ -18,6 +18,9 @@ test.each([
   ["!#$%&'*+/=?^_`{|}~-@example.com", "!#$%&'*+/=?^_`{|}~-@example.com"],
   ['1@example.com', '1@example.com'],
   ['ada@1.example', 'ada@1.example'],
+  ['ada@mail.1.example', 'ada@mail.1.example'],
+  ['ada@example.a1', 'ada@example.a1'],
+  ['ada@example.1a', 'ada@example.1a'],
   ['zoe\u0308@example.com', 'zo\u00eb@example.com'],
   ['ZO\u00cb@example.com', 'zo\u00eb@example.com'],
   ['\u7528\u6237@example.com', '\u7528\u6237@example.com'],
@@ -60,6 +63,7 @@ test.each([
   ['an IPv4 literal', 'ada@[192.0.2.1]'],
   ['an IPv6 literal', 'ada@[IPv6:2001:db8::1]'],
   ['an IPv4 address', 'ada@192.0.2.1'],
+  ['an IPv4 address that ends in two digits', 'ada@192.0.2.10'],
   ['an IPv4 address in hexadecimal', 'ada@0xc0.0x00.0x02.0x01'],
   ['an IPv4 address of two parts', 'ada@192.513'],
   ['a top level of digits', 'ada@example.123'],
@@ -106,6 +110,7 @@ test.each([
   ['as it is', 'a'.repeat(243), 'example.com', maxEmailLength],
   ['after its domain became ASCII', 'a'.repeat(237), 'b\u00fccher.com', maxEmailLength],
   ['after its spaces were trimmed', `${' '.repeat(1000)}${'a'.repeat(243)}`, 'example.com', maxEmailLength],
+  ['after 510 characters were composed', 'u\u0308\u0304'.repeat(166), 'example.com', 178],
 ])('normalizeEmail() takes an address that is long, but fits %s', (_how, local, domain, length) => {
   const email = normalizeEmail(`${local}@${domain}`)
 
@@ -115,6 +120,7 @@ test.each([
 test.each([
   ['as it is', 'a'.repeat(244), 'example.com'],
   ['after its domain became ASCII', 'a'.repeat(238), 'b\u00fccher.com'],
+  ['as its domain of 254 characters is beyond DNS', 'a', `${`${'a'.repeat(62)}.`.repeat(4)}aa`],
   ['after its domain grew beyond DNS', 'a', `${`${'a'.repeat(62)}.`.repeat(4)}com`],
 ])('normalizeEmail() refuses an address that is too long %s', (_how, local, domain) => {
   const normalizing = () => normalizeEmail(`${local}@${domain}`)

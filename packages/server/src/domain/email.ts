@@ -1,5 +1,6 @@
 import { Refusal } from './refusal.ts'
 
+/** Leaves at most the 253 characters of a DNS name to the domain, beside the @ and one character. */
 export const maxEmailLength = 255
 
 /** RFC 5321 atext, and for international local parts (RFC 6531) letters, marks and digits beyond ASCII. */
@@ -51,7 +52,7 @@ function normalizeDomain(typed: string): string {
   const labels = ascii.split('.')
   const isHostName = labels.length > 1 && labels.every((label) => asciiLabel.test(label))
   const isNumeric = /^[0-9]+$/.test(labels.at(-1) ?? '')
-  if (!isHostName || isNumeric || ascii.length > 253) throw invalidEmail()
+  if (!isHostName || isNumeric) throw invalidEmail()
   return ascii
 }
 
