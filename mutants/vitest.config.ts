@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config'
+
+const conditions = ['latchkey-source', 'node', 'default']
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions, externalConditions: conditions } },
+  test: {
+    include: JSON.parse(process.env['MUTANTS_TESTS'] ?? '[]'),
+    testTimeout: 20_000,
+    hookTimeout: 30_000,
+    provide: { engine: 'sqlite' },
+  },
+})
