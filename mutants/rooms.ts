@@ -7,9 +7,6 @@ export interface Room {
 }
 
 const server = 'packages/server/src'
-const sessionFlows =
-  '{begin-anew,change-password,count-guess,end-every-session,end-session,list-sessions,log-in,log-out,open-session,refresh-session,revoke-token}'
-
 /** The quickest first. */
 export const rooms: readonly Room[] = [
   {
@@ -29,8 +26,18 @@ export const rooms: readonly Room[] = [
     tests: ['packages/verify/src/*.test.ts'],
   },
   {
-    name: 'flows',
-    mutate: [`${server}/flows/${sessionFlows}.ts`],
-    tests: [`${server}/flows/!(*.postgres).test.ts`],
+    name: 'log-out',
+    mutate: [`${server}/flows/{end-every-session,end-session,list-sessions,log-out,revoke-token}.ts`],
+    tests: [`${server}/flows/{end-session,list-sessions,log-out,revoke-token}.test.ts`],
+  },
+  {
+    name: 'refresh',
+    mutate: [`${server}/flows/{begin-anew,open-session,refresh-session}.ts`],
+    tests: [`${server}/flows/{change-password,log-in,refresh-session}.test.ts`],
+  },
+  {
+    name: 'log-in',
+    mutate: [`${server}/flows/{change-password,count-guess,log-in}.ts`],
+    tests: [`${server}/flows/{change-password,log-in,log-in-work}.test.ts`],
   },
 ]

@@ -11,7 +11,7 @@ import { createRequire } from 'node:module'
 import { join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
-import { accepted } from './accepted.ts'
+import { type Accepted, accepted } from './accepted.ts'
 import { describeRoom, isFailure, type Mutant, type RoomResult, writeInto } from './report.ts'
 import { type Room, rooms } from './rooms.ts'
 
@@ -63,7 +63,9 @@ async function judge(room: Room, files: string[], Tester: MutationTester): Promi
     testRunner: 'vitest',
     plugins: ['@stryker-mutator/vitest-runner', join(import.meta.dirname, 'ignore-words.js')],
     ignorers: ['words'],
-    vitest: { configFile: 'mutants/vitest.config.ts', related: false },
+    // Processes: some tests set the umask, which a thread cannot.
+    vitest: { configFile: 'mutants/vitest.config.ts', related: false, pool: 'forks' },
+    dryRunTimeoutMinutes: 20,
     coverageAnalysis: 'perTest',
     // What is computed once, as a file is loaded, asks for every test again: half of the time for a few constants.
     ignoreStatic: true,
@@ -82,13 +84,14 @@ function readMutant({ fileName, status, replacement = '', location: { start, end
   const lines = readFileSync(fileName, 'utf8')
     .split('\n')
     .slice(start.line - 1, end.line)
+  const sourceLine = lines[0]?.trim()
   const last = lines.length - 1
   lines[last] = lines[last]?.slice(0, end.column - 1) ?? ''
   lines[0] = lines[0]?.slice(start.column - 1) ?? ''
   const original = lines.join('\n')
-  const reason = accepted.find(
-    (known) => known.file === file && known.original === original && known.replacement === replacement,
-  )?.reason
+  const isThisOne = (known: Accepted) =>
+    known.file === file && known.line === sourceLine && known.original === original && known.replacement === replacement
+  const reason = accepted.find(isThisOne)?.reason
   return { file, line: start.line, status, original, replacement, reason }
 }
 

@@ -7,8 +7,8 @@ export default defineConfig({
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     include: JSON.parse(process.env['MUTANTS_TESTS'] ?? '[]'),
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     provide: { engine: 'sqlite' },
   },
 })
