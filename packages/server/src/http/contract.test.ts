@@ -101,6 +101,15 @@ test('the contract names every code that an error can have', async () => {
   for (const code of Object.keys(refusals)) expect(text).toContain(`"${code}"`)
 })
 
+test('the contract tells for every operation that a request may be malformed, or one too many', async () => {
+  const { contract } = await servedContract()
+
+  const operations = Object.values(contract.paths).flatMap((path) => Object.values(path))
+  const silent = operations.filter(({ responses }) => !responses['400'] || !responses['429'])
+
+  expect(silent.map(({ operationId }) => operationId)).toEqual([])
+})
+
 test('no operation redirects, whatever a parameter asks for [RFC9700-2.1b, ASVS 4.1.2]', async () => {
   const { request, contract } = await servedContract()
   const query = 'redirect_uri=https://evil.example&next=https://evil.example&url=//evil.example'

@@ -1,5 +1,5 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
-import type { Endpoint } from './endpoint.ts'
+import { type Endpoint, failures } from './endpoint.ts'
 
 const info = {
   title: 'Latchkey',
@@ -9,6 +9,9 @@ const info = {
     'Unknown members of a request body are ignored.',
   license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
 }
+
+/** Told before a route is reached: that a request means two things, and that its address has had its share. */
+const ofEveryRoute = failures(400, 429)
 
 /** The contract of these endpoints, as an OpenAPI 3.1 document. */
 export function contractOf(endpoints: readonly Endpoint[], serverUrl: string) {
@@ -34,6 +37,8 @@ export function contractOf(endpoints: readonly Endpoint[], serverUrl: string) {
     scheme: 'bearer',
     description: "An API's credential alone.",
   })
-  for (const { route } of endpoints) app.openAPIRegistry.registerPath(route)
+  for (const { route } of endpoints) {
+    app.openAPIRegistry.registerPath({ ...route, responses: { ...ofEveryRoute, ...route.responses } })
+  }
   return app.getOpenAPI31Document({ openapi: '3.1.0', info, servers: [{ url: serverUrl }] })
 }

@@ -102,7 +102,8 @@ export function answerPublicly(c: HttpContext, body: unknown, { keySetMaxAgeSeco
 
 /** Answers that it is done, and nothing else. */
 export function answerDone(c: HttpContext): Response {
-  return c.body(null, 200)
+  // Without a length of its own, an empty body would be sent in chunks.
+  return c.body(null, 200, { 'Content-Length': '0' })
 }
 
 /** Either of these opens a route. */

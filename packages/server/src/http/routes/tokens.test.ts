@@ -147,6 +147,7 @@ test('POST /api/auth/revoke answers with nothing, and the token is refused from 
 
   expect(answer.status).toBe(200)
   expect(answer.text).toBe('')
+  expect(answer.headers.get('content-length')).toBe('0')
   expect(answer.headers.get('cache-control')).toBe('no-store')
   const profile = await request('/api/auth/me', { token: tokens.accessToken })
   expect(profile.json().error.code).toBe('AUTH_REVOKED')
