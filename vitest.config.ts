@@ -49,6 +49,7 @@ export default defineConfig({
             'bench/**/*.test.ts',
             'chaos/**/*.test.ts',
             'mutants/*.test.ts',
+            'fuzz/**/*.test.ts',
           ],
           exclude: onPostgresAlone,
           provide: { engine: 'sqlite' },

@@ -4,7 +4,8 @@ import { expect, test } from 'vitest'
 import { ada, bob, testHouse } from '../src/testing/test-house.ts'
 import { temporaryFolder } from './database-file.ts'
 import { serve } from './processes.ts'
-import { answersOf, bytesUntilClosed, dial, post } from './raw-socket.ts'
+import { answersOf } from './raw-answers.ts'
+import { bytesUntilClosed, dial, post } from './raw-socket.ts'
 
 const known = { email: ada.email, password: 'WrongPass1234' }
 const unknown = { email: 'nobody@example.com', password: 'WrongPass1234' }

@@ -3,9 +3,7 @@ import type { Server } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 import { createNodeServer } from '../src/http/node-listener.ts'
-
-/** An answer as it came over the wire. */
-export type RawAnswer = { status: number; head: string; headers: Record<string, string>; body: string }
+import { answersOf, type RawAnswer } from './raw-answers.ts'
 
 type Fetch = Parameters<typeof createNodeServer>[0]
 
@@ -47,23 +45,6 @@ export async function bytesUntilClosed(socket: Socket): Promise<Buffer> {
   await Promise.race([once(socket, 'end'), once(socket, 'close')])
   socket.destroy()
   return Buffer.concat(chunks)
-}
-
-/** Takes apart answers that say their length, or that end with the connection. */
-export function answersOf(bytes: Buffer): RawAnswer[] {
-  const text = bytes.toString('latin1')
-  const end = text.indexOf('\r\n\r\n')
-  if (end < 0) return []
-  const head = text.slice(0, end)
-  const [statusLine = '', ...lines] = head.split('\r\n')
-  const headers = Object.fromEntries(
-    lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]),
-  )
-  const length = headers['content-length'] === undefined ? Number.POSITIVE_INFINITY : Number(headers['content-length'])
-  const rest = bytes.subarray(end + 4)
-  const body = rest.subarray(0, length).toString('utf8')
-  const status = Number(statusLine.split(' ')[1])
-  return [{ status, head, headers, body }, ...answersOf(rest.subarray(Math.min(length, rest.length)))]
 }
 
 /** The bytes of a POST with a JSON body. */

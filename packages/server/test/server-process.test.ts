@@ -9,7 +9,8 @@ import { freePort } from '../src/testing/free-port.ts'
 import { databaseOf, lookInto, onSqlite, temporaryFolder } from '../src/testing/test-database.ts'
 import { testHouse } from '../src/testing/test-house.ts'
 import { byBin, byRunner, run, serve } from './processes.ts'
-import { answersOf, bytesUntilClosed, dial, post } from './raw-socket.ts'
+import { answersOf } from './raw-answers.ts'
+import { bytesUntilClosed, dial, post } from './raw-socket.ts'
 
 const ada = { email: 'ada@example.com', password: 'SecurePass123' }
 const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8)
