@@ -117,22 +117,26 @@ function sqliteDriver(path: string): Driver {
   }
 }
 
-function sqliteConnection(database: DatabaseSync): DatabaseConnection {
-  const statements = new Map<string, StatementSync>()
+type Prepared = { statement: StatementSync; hasRows: boolean }
 
-  function prepare(sql: string): StatementSync {
+function sqliteConnection(database: DatabaseSync): DatabaseConnection {
+  const statements = new Map<string, Prepared>()
+
+  function prepare(sql: string): Prepared {
     const known = statements.get(sql)
     if (known) return known
     if (statements.size >= maxStatements) statements.clear()
     const statement = database.prepare(sql)
-    statements.set(sql, statement)
-    return statement
+    // To ask it at each run would cost more than to run it.
+    const prepared = { statement, hasRows: statement.columns().length > 0 }
+    statements.set(sql, prepared)
+    return prepared
   }
 
   function execute<Row>({ sql, parameters }: CompiledQuery): QueryResult<Row> {
-    const statement = prepare(sql)
+    const { statement, hasRows } = prepare(sql)
     const values = parameters as SQLInputValue[]
-    if (statement.columns().length > 0) return { rows: statement.all(...values) as Row[] }
+    if (hasRows) return { rows: statement.all(...values) as Row[] }
     const { changes, lastInsertRowid } = statement.run(...values)
     return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
   }
