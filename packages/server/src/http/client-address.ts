@@ -1,3 +1,4 @@
+import { isIPv4, isIPv6 } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
 /** An address range as ipaddr.js reads it. */
@@ -21,6 +22,8 @@ const unknownAddress = 'unknown'
  */
 export function canonicalAddress(text: string): string | undefined {
   if (text.length > 64) return undefined
+  // Most are, and it has one spelling alone.
+  if (isIPv4(text)) return text
   const bare = text.replace(/%[^%\]]*$/, '')
   if (!ipaddr.IPv4.isValidFourPartDecimal(bare) && !ipaddr.IPv6.isValid(bare)) return undefined
   const address = ipaddr.process(bare)
@@ -29,7 +32,7 @@ export function canonicalAddress(text: string): string | undefined {
 
 /** By what limits count a client: an IPv4 address, or the /64 of an IPv6 one, which is what one customer is given. */
 export function networkOf(canonical: string): string {
-  if (!ipaddr.IPv6.isValid(canonical)) return canonical
+  if (!isIPv6(canonical)) return canonical
   const address = ipaddr.IPv6.parse(canonical)
   return `${new ipaddr.IPv6([...address.parts.slice(0, 4), 0, 0, 0, 0]).toRFC5952String()}/64`
 }
@@ -45,7 +48,7 @@ export function readRanges(texts: readonly string[]): Range[] {
 
 /** Says whether an address lies in one of the ranges. */
 export function isWithin(canonical: string, ranges: readonly Range[]): boolean {
-  if (!ipaddr.isValid(canonical)) return false
+  if (ranges.length === 0 || !ipaddr.isValid(canonical)) return false
   const address = ipaddr.parse(canonical)
   return ranges.some(([network, bits]) => network.kind() === address.kind() && address.match(network, bits))
 }
