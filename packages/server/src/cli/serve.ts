@@ -86,7 +86,7 @@ function doorsOf({ HOST, PORT, METRICS }: Config, { app, metrics }: House): Door
 
 /** Listens, and answers how to end that. */
 async function open({ fetch, host, port, named }: Door): Promise<() => Promise<void>> {
-  const server = createNodeServer(fetch)
+  const server = createNodeServer(fetch, { ownsProcess: true })
   const drain = watchForDrain(server)
   await new Promise<void>((done, fail) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
