@@ -92,8 +92,9 @@ test('docs/configuration.md gives the limits for each client, each account and o
   ])
   expect(flat(section)).toContain('no limit for each signed-in user and none over all clients but these')
   expect(flat(section)).toContain(
-    'a password waits for its hash no longer than `HASH_MAX_WAIT`; 10,000 connections; 4,096 streams',
+    'a password waits for its hash no longer than `HASH_MAX_WAIT`; 4,096 streams of revocations, 256 of one network',
   )
+  expect(flat(section)).toContain('10,000 connections, 2,000 of one network that is not in `TRUSTED_PROXIES`')
 })
 
 test('docs/configuration.md gives the rules that join two settings [ASVS 2.1.2]', () => {

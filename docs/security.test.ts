@@ -318,7 +318,9 @@ test('SECURITY.md gives the time limits, retries and releases of every resource 
     /request|SIGTERM|issuer|stream of/.test(resource),
   )
 
-  expect(resources.map(([resource]) => resource)).toContain("a request's headers, a whole request")
+  expect(resources.map(([resource]) => resource)).toContain(
+    "a request's headers, a whole request, the next request on a connection",
+  )
   expect(resources.map(([resource]) => resource)).toContain("the issuer's keys, asked by a verifier")
   expect(section('Cost')).toContain('Everything that is opened is released when the answer is out')
   expect(section('Cost')).toContain('reconnects after 0.1 to 5 seconds, doubling, half of it random')

@@ -12,6 +12,7 @@ const startMilliseconds = 30_000
 /** A server of its own in a process of its own, on a database of its own, and a look into its heap. */
 export type Site = {
   port: number
+  pid: number
   credential: string
   /** Bytes of the heap in use, after everything that nobody holds was let go. */
   heapBytes(): Promise<number>
@@ -77,6 +78,7 @@ export async function openSite(): Promise<Site> {
   }
   return {
     port: Number(match[1]),
+    pid: child.pid ?? 0,
     credential,
     heapBytes: () => heapBytesOf(inspector),
     said: () => readFileSync(logFile, 'utf8'),

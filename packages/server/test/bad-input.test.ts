@@ -477,27 +477,6 @@ test('a request of HTTP/1.0 needs no Host header', async () => {
   expect(answers.map(({ status }) => status)).toEqual([200, 401])
 })
 
-test('headers that come too slowly are answered with 408 in the one error shape', async () => {
-  const house = await fileHouse()
-  const { port } = await listen(house.app.fetch, (server) => {
-    server.headersTimeout = 50
-    server.requestTimeout = 50
-  })
-  const socket = await dial(port)
-
-  socket.write('GET /healthz HTTP/1.1\r\nHost: local')
-
-  const [answer] = answersOf(await bytesUntilClosed(socket))
-  expect(answer?.status).toBe(408)
-  expect(JSON.parse(answer?.body ?? '').error.code).toBe('REQUEST_TIMEOUT')
-})
-
-test('a server waits 10 seconds for headers and 15 for a request, and bounds its connections', async () => {
-  const { server } = await servedHouse()
-
-  expect(server).toMatchObject({ headersTimeout: 10_000, requestTimeout: 15_000, maxConnections: 10_000 })
-})
-
 test('a user agent with bytes beyond ASCII and without end is stored escaped and cut at 500 characters [ASVS 1.3.3, ASVS 16.4.1]', async () => {
   const { send, database } = await servedHouseWithAda()
   const agent = Buffer.from(`User-Agent: \x85\xad${'x'.repeat(8000)}`, 'latin1')

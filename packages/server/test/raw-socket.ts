@@ -1,16 +1,14 @@
 import { once } from 'node:events'
-import type { Server } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
-import { createNodeServer } from '../src/http/node-listener.ts'
+import { createNodeServer, type ServerLimits } from '../src/http/node-listener.ts'
 import { answersOf, type RawAnswer } from './raw-answers.ts'
 
 type Fetch = Parameters<typeof createNodeServer>[0]
 
 /** A real server on a free port, with everything that guards one. Ends with the test. */
-export async function listen(fetch: Fetch, configure: (server: Server) => void = () => {}) {
-  const server = createNodeServer(fetch)
-  configure(server)
+export async function listen(fetch: Fetch, limits: Partial<ServerLimits> = {}) {
+  const server = createNodeServer(fetch, limits)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   onTestFinished(async () => {
@@ -21,9 +19,9 @@ export async function listen(fetch: Fetch, configure: (server: Server) => void =
   return { server, port, send: (...parts: (string | Uint8Array)[]) => exchange(port, parts) }
 }
 
-/** Opens a connection. It ends with the test. */
-export async function dial(port: number): Promise<Socket> {
-  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+/** Opens a connection, from another address of this machine where one is given. It ends with the test. */
+export async function dial(port: number, from = '127.0.0.1'): Promise<Socket> {
+  const socket = connect({ port, host: '127.0.0.1', localAddress: from, allowHalfOpen: true })
   socket.on('error', () => {})
   onTestFinished(() => {
     socket.destroy()

@@ -26,7 +26,7 @@ export async function serve(): Promise<void> {
     await house.assertReady()
     await house.revocations.catchUp()
     const askedToStop = untilAskedToStop()
-    for (const door of doorsOf(config, house)) drains.push(await open(door))
+    for (const door of doorsOf(config, house)) drains.push(await open(door, config.TRUSTED_PROXIES))
 
     if (house.address.isExposed)
       log.warn({ database: house.address.named }, 'Password hashes cross the network to the database without TLS')
@@ -85,8 +85,11 @@ function doorsOf({ HOST, PORT, METRICS }: Config, { app, metrics }: House): Door
 }
 
 /** Listens, and answers how to end that. */
-async function open({ fetch, host, port, named }: Door): Promise<() => Promise<void>> {
-  const server = createNodeServer(fetch, { ownsProcess: true })
+async function open(
+  { fetch, host, port, named }: Door,
+  trustedProxies: readonly string[],
+): Promise<() => Promise<void>> {
+  const server = createNodeServer(fetch, { trustedProxies, ownsProcess: true })
   const drain = watchForDrain(server)
   await new Promise<void>((done, fail) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { Refusal, type RefusalCode } from '../domain/refusal.ts'
+import { boundConnections, type ConnectionLimits } from './connections.ts'
 import { baseHeaders } from './headers.ts'
 import { problemOf } from './problem.ts'
 
@@ -10,12 +11,32 @@ type Fetch = (request: Request, environment: object) => Response | Promise<Respo
 
 export type NodeListener = (incoming: IncomingMessage, outgoing: ServerResponse) => void
 
-const headersTimeoutMilliseconds = 10_000
-const requestTimeoutMilliseconds = 15_000
+/** How long a server waits for a client, and how many it holds. */
+export type ServerLimits = ConnectionLimits & {
+  headersMilliseconds: number
+  /** For a whole request, its body with it. */
+  requestMilliseconds: number
+  /** Between an answer and the next request. */
+  idleMilliseconds: number
+  /** How often it looks who is late. */
+  checkMilliseconds: number
+}
+
+type ServerOptions = Partial<ServerLimits> & { ownsProcess?: boolean }
+
+const usualLimits: ServerLimits = {
+  headersMilliseconds: 10_000,
+  requestMilliseconds: 15_000,
+  idleMilliseconds: 5000,
+  checkMilliseconds: 1000,
+  inAll: 10_000,
+  /** Enough for an office or a proxy that nobody named, and a fifth of all. */
+  perNetwork: 2000,
+  trustedProxies: [],
+}
 /** Two kilobytes are common, eight much; a token takes one. */
 const maxHeaderBytes = 16 * 1024
 const maxHeaders = 100
-const maxConnections = 10_000
 
 /**
  * Makes a listener for `node:http` of a `fetch` handler. What cannot be told as a `Request` (a host name that is none,
@@ -49,14 +70,16 @@ function makeWhole(incoming: IncomingMessage & { originalUrl?: unknown }, handle
 
 /**
  * A server with the limits of a public one. What is no HTTP is refused in the one error shape too.
- * @param ownsProcess as of {@link nodeListener}
+ * @param options.ownsProcess as of {@link nodeListener}
  */
-export function createNodeServer(fetch: Fetch, { ownsProcess = false } = {}): Server {
+export function createNodeServer(fetch: Fetch, { ownsProcess = false, ...changes }: ServerOptions = {}): Server {
+  const limits = { ...usualLimits, ...changes }
   const server = createServer(
     {
-      headersTimeout: headersTimeoutMilliseconds,
-      requestTimeout: requestTimeoutMilliseconds,
-      connectionsCheckingInterval: 1000,
+      headersTimeout: limits.headersMilliseconds,
+      requestTimeout: limits.requestMilliseconds,
+      keepAliveTimeout: limits.idleMilliseconds,
+      connectionsCheckingInterval: limits.checkMilliseconds,
       maxHeaderSize: maxHeaderBytes,
       // Node would refuse with an empty answer; whoever names no host is refused in the one shape instead.
       requireHostHeader: false,
@@ -64,7 +87,7 @@ export function createNodeServer(fetch: Fetch, { ownsProcess = false } = {}): Se
     nodeListener(fetch, undefined, ownsProcess),
   )
   server.maxHeadersCount = maxHeaders
-  server.maxConnections = maxConnections
+  boundConnections(server, limits)
   server.on('clientError', refuserOfBytes(server))
   server.on('checkExpectation', (_, outgoing: ServerResponse) => refuseExpectation(outgoing))
   server.on('connect', (_, socket: Socket) =>
