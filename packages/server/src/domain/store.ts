@@ -133,7 +133,7 @@ export type NewsListener = {
 export type StatusListStore = {
   /** The seed of the installation: the first that was ever brought, whoever brought it. */
   seed(candidate: string): Promise<string>
-  /** The lists of sessions that may last beyond `at`, in order. */
+  /** The lists of sessions that may last beyond `at`, in order: none from before a backup was put back. */
   live(at: number): Promise<number[]>
 }
 

@@ -19,6 +19,9 @@ export function statusListStore(database: Kysely<Schema>): StatusListStore {
         .selectFrom('status_lists')
         .select('list')
         .where('expires_at', '>', at)
+        .where('list', '>=', ({ selectFrom }) =>
+          selectFrom('restores').select(({ fn, lit }) => fn.coalesce(fn.max('first_list'), lit(0)).as('first')),
+        )
         .orderBy('list')
         .execute()
       return rows.map(({ list }) => list)

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { newId } from '../crypto/secrets.ts'
 import type { ApiCredential, ApiCredentialId } from '../domain/api-credential.ts'
@@ -1142,6 +1143,27 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
       expect(ends.map(({ sequence }) => sequence)).toEqual([1_001])
       expect(await store.statusLists.live(now)).toEqual([7])
       expect(session.number).toBeLessThan(65_536)
+    })
+
+    test('statusLists.live() leaves out a list from before all began anew, though a login was under way', async () => {
+      const store = await openFresh()
+      const { ada, session } = await seeded(store)
+      await store.expiry.removeLists(session.expiresAt)
+      const inserted = Promise.withResolvers<void>()
+      const begun = Promise.withResolvers<void>()
+      const login = store.transaction(async (inside) => {
+        await inside.sessions.insert(sessionOf(ada.id))
+        inserted.resolve()
+        // SQLite lets nobody else write before the login is done.
+        await Promise.race([begun.promise, setTimeout(engine === 'Postgres' ? 5_000 : 20, undefined, { ref: false })])
+      })
+      await inserted.promise
+
+      await store.restores.beginAnew({ at: now, atLeast: { list: 7, sequence: 0 }, neededUntil: now + day })
+      begun.resolve()
+      await login
+
+      expect(await store.statusLists.live(now)).toEqual([7])
     })
 
     test('restores.beginAnew() goes beyond what the database has, whatever it is told', async () => {
