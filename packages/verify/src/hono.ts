@@ -1,4 +1,5 @@
-import type { Context, MiddlewareHandler } from 'hono'
+import type { Context, Handler, Input, MiddlewareHandler, Next } from 'hono'
+import type { BlankInput, HandlerResponse } from 'hono/types'
 import { authorizationOf } from './bearer.ts'
 import type { AccessClaims } from './claims.ts'
 import { describeFetch } from './fetch.ts'
@@ -20,7 +21,7 @@ type Env = { Variables: LatchkeyVariables }
  * Does NOT compare the path with the token: for `/{user_id}/...` use `authenticateOwner`.
  */
 export function authenticate(verifier: Verifier): MiddlewareHandler<Env> {
-  return (context, next) => follow(context, next, admit(verifier, describe(context)))
+  return withAuthentication(verifier, pass)
 }
 
 /**
@@ -29,29 +30,80 @@ export function authenticate(verifier: Verifier): MiddlewareHandler<Env> {
  * Register it on a path that has the parameter, such as `app.use('/api/:user_id/*', ...)`: Hono shows a middleware
  * only the parameters of its own path. Where it is missing every request is answered with 500 and goes no further.
  */
-export function authenticateOwner(verifier: Verifier, { parameter = 'user_id' } = {}): MiddlewareHandler<Env> {
-  return (context, next) => {
+export function authenticateOwner(verifier: Verifier, options?: { parameter?: string }): MiddlewareHandler<Env> {
+  return withOwnerAuthentication(verifier, pass, options)
+}
+
+/**
+ * Hono takes what a middleware gives for its answer, and `next` gives the context: a handler that forgot to answer would
+ * pass for one that did.
+ */
+function pass(_: Context, next: Next): Promise<void> {
+  return next().then(nothing)
+}
+
+function nothing(): void {}
+
+/**
+ * Wraps the handler of a route, which is called when the request bears a valid token: `c.get('claims')` is set and typed.
+ *
+ * Judges and refuses as `authenticate` does; a route without any middleware Hono calls directly. Does NOT guard other
+ * routes or methods of the same path, and does NOT compare the path with the token: for `/{user_id}/...` use
+ * `withOwnerAuthentication`.
+ */
+export function withAuthentication<
+  E extends Env = Env,
+  P extends string = string,
+  I extends Input = BlankInput,
+  R extends HandlerResponse<unknown> = Response,
+>(verifier: Verifier, handler: Handler<E, P, I, R>): Handler<E, P, I, R> {
+  return guard(handler, (context) => admit(verifier, describe(context)))
+}
+
+/**
+ * Wraps the handler of a route, which is called when the request bears a valid token and the path's user id is the
+ * token's, letter for letter. Otherwise as `withAuthentication`.
+ *
+ * Where the route's own path has no such parameter every request is answered with 500 and goes no further.
+ */
+export function withOwnerAuthentication<
+  E extends Env = Env,
+  P extends string = string,
+  I extends Input = BlankInput,
+  R extends HandlerResponse<unknown> = Response,
+>(verifier: Verifier, handler: Handler<E, P, I, R>, { parameter = 'user_id' } = {}): Handler<E, P, I, R> {
+  return guard(handler, (context) => {
     const found = context.req.param(parameter)
-    return follow(context, next, admitOwner(verifier, describe(context), found))
-  }
+    return admitOwner(verifier, describe(context), found)
+  })
+}
+
+type Judge = (context: Context<Env>) => Verdict | Promise<Verdict>
+
+/** Typed as the handler it guards: to Hono's typed client a refusal is no answer of the route, as with a middleware. */
+function guard<
+  E extends Env = Env,
+  P extends string = string,
+  I extends Input = BlankInput,
+  R extends HandlerResponse<unknown> = Response,
+>(handler: Handler<E, P, I, R>, judge: Judge): Handler<E, P, I, R> {
+  const guarded: Handler = (context, next) => follow(context, next, handler as Handler, judge(context))
+  return guarded
 }
 
 /** Not an async function: what stands between a known token and its handler would be most of the check's cost. */
 function follow(
   context: Context<Env>,
-  next: () => Promise<void>,
+  next: Next,
+  handler: Handler<Env>,
   verdict: Verdict | Promise<Verdict>,
-): ReturnType<MiddlewareHandler<Env>> {
-  if (verdict instanceof Promise) return verdict.then((awaited) => follow(context, next, awaited))
+): ReturnType<Handler<Env>> {
+  if (verdict instanceof Promise) return verdict.then((awaited) => follow(context, next, handler, awaited))
   const { claims, problem } = verdict
   if (problem) return Promise.resolve(context.body(JSON.stringify(problem.body), problem.status, problem.headers))
   context.set('claims', claims)
-  // Hono takes what a middleware gives for its answer, and `next` gives the context: a handler that forgot to answer
-  // would pass for one that did.
-  return next().then(nothing)
+  return handler(context, next)
 }
-
-function nothing(): void {}
 
 /** On Node the request as it came; elsewhere what the runtime made of it. */
 function describe(context: Context<Env>): GuardedRequest {

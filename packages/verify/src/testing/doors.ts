@@ -2,7 +2,7 @@ import type { Server } from 'node:http'
 import { createAdaptorServer } from '@hono/node-server'
 import express, { type RequestHandler } from 'express'
 import fastify, { type FastifyRequest } from 'fastify'
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import * as onExpress from '../express.ts'
 import * as onFastify from '../fastify.ts'
 import * as onFetch from '../fetch.ts'
@@ -14,12 +14,13 @@ import { serve, serving, type TestServer } from './server.ts'
 export const handled: string[] = []
 
 /**
- * One app for each framework, each guarded by its own adapter: `/api/:user_id/tasks` for the owner, `/me` for whoever is
+ * One app for each way to guard one, each by the adapter of its framework: `/api/:user_id/tasks` for the owner, `/me` for whoever is
  * signed in, and `/forgotten`, which is guarded for an owner and names none.
  */
 export const doors = {
   Express: (verifier) => serve(expressApp(verifier)),
   Hono: (verifier) => serving(createAdaptorServer({ fetch: honoApp(verifier).fetch }) as Server),
+  'Hono, by the handler': (verifier) => serving(createAdaptorServer({ fetch: honoWrapped(verifier).fetch }) as Server),
   Fastify: openFastify,
   fetch: (verifier) => serving(createAdaptorServer({ fetch: fetchHandler(verifier) }) as Server),
 } satisfies Record<string, (verifier: Verifier) => Promise<TestServer>>
@@ -52,6 +53,17 @@ export function honoApp(verifier: Verifier) {
     handled.push(context.req.path)
     return context.json({ user: context.get('claims')?.user_id })
   })
+}
+
+/** No middleware at all: Hono calls what is wrapped directly. */
+export function honoWrapped(verifier: Verifier) {
+  const handle = (context: Context<{ Variables: onHono.LatchkeyVariables }>) => {
+    handled.push(context.req.path)
+    return context.json({ user: context.var.claims.user_id })
+  }
+  return new Hono()
+    .on('GET', ['/api/:user_id/tasks', '/forgotten'], onHono.withOwnerAuthentication(verifier, handle))
+    .get('/me', onHono.withAuthentication(verifier, handle))
 }
 
 async function openFastify(verifier: Verifier): Promise<TestServer> {
