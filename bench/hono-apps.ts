@@ -1,5 +1,11 @@
 import { type Context, Hono } from 'hono'
-import { authenticate, authenticateOwner, type LatchkeyVariables } from '../packages/verify/src/hono.ts'
+import {
+  authenticate,
+  authenticateOwner,
+  type LatchkeyVariables,
+  withAuthentication,
+  withOwnerAuthentication,
+} from '../packages/verify/src/hono.ts'
 import type { Verifier } from '../packages/verify/src/index.ts'
 
 type Env = { Variables: LatchkeyVariables }
@@ -26,5 +32,7 @@ export function honoApps(verifier: Verifier) {
       .get('/api/:user_id/tasks', answer),
     authenticate: app().use('/api/*', authenticate(verifier)).get('/api/:user_id/tasks', answer),
     authenticateOwner: app().use('/api/:user_id/*', authenticateOwner(verifier)).get('/api/:user_id/tasks', answer),
+    withAuthentication: app().get('/api/:user_id/tasks', withAuthentication(verifier, answer)),
+    withOwnerAuthentication: app().get('/api/:user_id/tasks', withOwnerAuthentication(verifier, answer)),
   }
 }

@@ -8,7 +8,8 @@ import { cpuOfWaiting, medians } from './measure.ts'
 import { atMost, type Finding, finding, microseconds, type Part } from './report.ts'
 import { freshStrings, type Issuer, signTokens, startIssuer } from './tokens.ts'
 
-const names = ['unchecked', 'middleware', 'lookUp', 'authenticate', 'authenticateOwner'] as const
+const checked = ['withAuthentication', 'withOwnerAuthentication', 'authenticate', 'authenticateOwner'] as const
+const names = ['unchecked', 'middleware', 'lookUp', ...checked] as const
 type Name = (typeof names)[number]
 
 const wanted = 1.1
@@ -94,7 +95,7 @@ function waysOf(way: (name: Name) => () => Promise<number>): Record<Name, () => 
 }
 
 function assertKnown(name: Name, hits: number, requests: number): void {
-  const isChecked = name === 'authenticate' || name === 'authenticateOwner'
+  const isChecked = checked.some((one) => one === name)
   if (hits !== (isChecked ? requests : 0)) throw new Error(`Cannot measure ${name}: ${hits} tokens were known`)
 }
 
@@ -115,10 +116,8 @@ function describe(where: string, result: Record<Name, number>): Finding[] {
     microseconds(`${where}: no check`, unchecked),
     microseconds(`${where}: a middleware that does nothing`, middleware),
     microseconds(`${where}: a middleware that finds the header in a \`Map\``, lookUp),
-    microseconds(`${where}: \`authenticate\``, authenticate),
-    microseconds(`${where}: \`authenticateOwner\``, authenticateOwner),
-    atMost(`${where}: \`authenticate\`, times no check`, authenticate / unchecked, wanted, '', 2),
-    atMost(`${where}: \`authenticateOwner\`, times no check`, authenticateOwner / unchecked, wanted, '', 2),
+    ...checked.map((name) => microseconds(`${where}: \`${name}\``, result[name])),
+    ...checked.map((name) => atMost(`${where}: \`${name}\`, times no check`, result[name] / unchecked, wanted, '', 2)),
     times(`${where}: the \`Map\`, times no check`, lookUp / unchecked),
     times(`${where}: \`authenticate\`, times the middleware that does nothing`, authenticate / middleware),
     times(`${where}: \`authenticateOwner\`, times the middleware that does nothing`, authenticateOwner / middleware),
