@@ -221,7 +221,10 @@ test('pipelined requests at SIGTERM are each done once, or not at all', async ()
 
   const answers = answersOf(received)
   const made = lookInto(databaseOf(folder)).rows('select email from users')
-  expect(answers.map(({ status }) => status)).toEqual(made.map(() => 201))
+  const done = answers.filter(({ status }) => status === 201)
+  // A machine that is busy with other things refuses what would wait too long, and does not do it.
+  expect(answers.filter(({ status }) => ![201, 503].includes(status))).toEqual([])
+  expect(done.length).toBe(made.length)
   expect(made.length).toBeGreaterThan(0)
 })
 
