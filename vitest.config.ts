@@ -48,6 +48,7 @@ export default defineConfig({
             'docs/**/*.test.ts',
             'bench/**/*.test.ts',
             'chaos/**/*.test.ts',
+            'timing/*.test.ts',
             'mutants/*.test.ts',
             'fuzz/**/*.test.ts',
           ],
