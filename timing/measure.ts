@@ -20,11 +20,9 @@ type Contest = {
 }
 
 export type Finding = Comparison &
-  Pick<Contest, 'name' | 'expected' | 'marginMicroseconds'> & {
+  Pick<Contest, 'name' | 'marginMicroseconds'> & {
     /** Of one answer, in microseconds. */
     typical: number
-    /** How it was found before: a comparison that was not clear is made again. */
-    earlier: Comparison['verdict'][]
     isAsExpected: boolean
   }
 
@@ -36,15 +34,15 @@ const mostWarmUps = 50
 /** What nobody can tell apart, whatever a hash takes: attackers reach 15 to 100 over the Internet. */
 const leastMargin = 25
 const hashShare = 0.02
-/** Beyond it a difference needs no second look. */
+/** Standard deviations beyond which a difference needs no second look. */
 const clearBeyond = 10
-const tries = 3
+const attempts = 3
 
 /**
  * Measures refused logins, and at a test's cost refused refreshes too, in pairs. All comparisons take turns, a pair of
  * each in every round, in random order, and the two of a pair in random order too: what else the machine does counts for all
- * alike, and the controls tell of the very time in which the others were measured. What is not clear is measured again,
- * and two of three decide.
+ * alike, and the controls tell of the very time in which the others were measured. What is not as it must be, and
+ * not clearly so, is measured for longer: on fresh servers, which count no attempts of before.
  */
 export async function measure({ cost, pairs, progress }: Plan): Promise<Finding[]> {
   const warmUps = Math.min(mostWarmUps, Math.ceil(pairs / 10))
@@ -52,36 +50,29 @@ export async function measure({ cost, pairs, progress }: Plan): Promise<Finding[
   progress(`cost ${cost}: ${2 * accounts} accounts sign up`)
   const site = await makeSite({ cost, accounts })
   try {
-    const found = new Map<Contest, Measured[]>()
-    let left = contestsOf(site, { cost, accounts })
-    for (let attempt = 1; attempt <= tries && left.length > 0; attempt += 1) {
+    const contests = contestsOf(site, { cost, accounts })
+    const taken = new Map(contests.map((contest) => [contest, [] as Pair[]]))
+    let left = contests
+    for (let attempt = 1; attempt <= attempts && left.length > 0; attempt += 1) {
       const say = (round: number) => progress(`cost ${cost}: pair ${round} of ${pairs}${attempt > 1 ? ', again' : ''}`)
-      const measured = await race(site, left, { pairs, warmUps, progress: say })
-      for (const [contest, result] of measured) found.set(contest, [...(found.get(contest) ?? []), result])
-      left = left.filter((contest) => !isClear(contest, found.get(contest) ?? []))
+      await race(site, left, { pairs, warmUps, progress: say, taken })
+      left = left.filter((contest) => !isClear(findingOf(contest, taken.get(contest) ?? [])))
     }
-    return [...found].map(([contest, results]) => findingOf(contest, results))
+    return contests.map((contest) => findingOf(contest, taken.get(contest) ?? []))
   } finally {
     site.close()
   }
 }
 
-type Measured = Comparison & { typical: number }
-
-function isClear({ expected }: Contest, results: readonly Measured[]): boolean {
-  const isExpected = ({ verdict }: Measured) => verdict === expected
-  const last = results.at(-1)
-  if (results.length === 1) return last !== undefined && (isExpected(last) || Math.abs(last.z) > clearBeyond)
-  return [true, false].some((wanted) => results.filter((result) => isExpected(result) === wanted).length >= 2)
+function isClear({ isAsExpected, z }: Finding): boolean {
+  return isAsExpected || Math.abs(z) > clearBeyond
 }
 
-function findingOf({ name, expected, marginMicroseconds }: Contest, results: readonly Measured[]): Finding {
-  const asExpected = results.filter(({ verdict }) => verdict === expected)
-  const isAsExpected = asExpected.length * 2 > results.length
-  const shown = (isAsExpected ? asExpected : results.filter((each) => !asExpected.includes(each))).at(-1)
-  if (!shown) throw new Error(`Cannot tell of ${name}: nothing was measured`)
-  const earlier = results.slice(0, -1).map(({ verdict }) => verdict)
-  return { ...shown, name, expected, marginMicroseconds, earlier, isAsExpected }
+function findingOf({ name, expected, marginMicroseconds }: Contest, pairs: readonly Pair[]): Finding {
+  const differences = pairs.map(({ one, other }) => one - other)
+  const comparison = compare(differences, marginMicroseconds)
+  const typical = median(pairs.map(({ other }) => other))
+  return { ...comparison, name, marginMicroseconds, typical, isAsExpected: comparison.verdict === expected }
 }
 
 function contestsOf(site: Site, { cost, accounts }: { cost: number; accounts: number }): Contest[] {
@@ -152,15 +143,18 @@ function hashMicroseconds(cost: number): number {
   return median(times)
 }
 
-type Race = { pairs: number; warmUps: number; progress(round: number): void }
+type Race = { pairs: number; warmUps: number; progress(round: number): void; taken: Map<Contest, Pair[]> }
 
-async function race(site: Site, contests: readonly Contest[], { pairs, warmUps, progress }: Race) {
+async function race(
+  site: Site,
+  contests: readonly Contest[],
+  { pairs, warmUps, progress, taken }: Race,
+): Promise<void> {
   const servers = new Map<string | undefined, Server>()
   try {
     for (const { sabotage } of contests) {
       if (!servers.has(sabotage)) servers.set(sabotage, await site.start(sabotage))
     }
-    const taken = new Map(contests.map((contest) => [contest, [] as Pair[]]))
     for (let round = 0; round < pairs + warmUps; round += 1) {
       for (const contest of shuffled(contests)) {
         const server = servers.get(contest.sabotage)
@@ -170,7 +164,6 @@ async function race(site: Site, contests: readonly Contest[], { pairs, warmUps, 
       }
       progress(Math.max(0, round + 1 - warmUps))
     }
-    return new Map([...taken].map(([contest, times]) => [contest, summed(contest, times)]))
   } finally {
     for (const server of servers.values()) await server.stop()
   }
@@ -200,11 +193,6 @@ async function refused(
   const { status, body, microseconds } = await ask(question)
   if (status === 401 && JSON.parse(body).error.code === code) return microseconds
   throw new Error(`Cannot measure: ${question.path} answered ${status} ${body}`)
-}
-
-function summed({ marginMicroseconds }: Contest, pairs: readonly Pair[]): Measured {
-  const differences = pairs.map(({ one, other }) => one - other)
-  return { ...compare(differences, marginMicroseconds), typical: median(pairs.map(({ other }) => other)) }
 }
 
 function shuffled<Item>(items: readonly Item[]): Item[] {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { digestOf } from '../packages/server/src/crypto/secrets.ts'
@@ -9,7 +9,8 @@ import { type Answer, openLine, type Question } from './exchange.ts'
 
 const repository = join(import.meta.dirname, '..')
 const program = join(repository, 'packages/server/src/cli/main.ts')
-const atOnce = 8
+/** More would wait for a hash, and may be refused for it. */
+const atOnce = availableParallelism()
 
 export type Server = { port: number; stop(): Promise<void> }
 
