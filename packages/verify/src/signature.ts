@@ -30,7 +30,7 @@ function check({ algorithm, key }: VerificationKey, signed: string, signature: U
   }
 }
 
-/** A microsecond faster than the one-shot `verify`, which takes no text and looks its digest up each time. */
+/** Takes the text as it is; the one-shot `verify` wants a copy of it in a buffer. */
 function hashed(signed: string): Verify {
   return createVerify('sha256').update(signed, 'latin1')
 }
