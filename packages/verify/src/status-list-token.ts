@@ -33,7 +33,7 @@ const clockToleranceSeconds = 120
 export async function readStatusList(text: string, rules: StatusListRules): Promise<Uint8Array> {
   const token = readCompactToken(text, { types: statusListTypes, maxCharacters: maxListCharacters })
   const key = await rules.findKey(token)
-  if (!signatureMatches(key, token.signedText, token.signature)) throw wrong('its signature')
+  if (!signatureMatches(key, Buffer.from(token.signedText, 'latin1'), token.signature)) throw wrong('its signature')
 
   const { iss, sub, iat, exp, status_list: list } = readJsonObject(token.payload)
   if (sub !== rules.uri) throw wrong('whose list it is')

@@ -334,7 +334,7 @@ function verifyWithKey(
   key: VerificationKey,
   { rules, now }: VerifierSettings,
 ): AccessClaims {
-  if (!signatureMatches(key, signedText, signature)) throw new TokenError('AUTH_INVALID')
+  if (!signatureMatches(key, Buffer.from(signedText, 'latin1'), signature)) throw new TokenError('AUTH_INVALID')
   return checkClaims(readJsonObject(payload), rules, now() / 1_000)
 }
 
