@@ -251,7 +251,11 @@ function readMasterKey(config: Config): MasterKey {
 }
 
 function lazySeal(keyMaterial: () => Uint8Array, purpose: string): Seal {
-  const seal = () => sealUnder(keyMaterial(), purpose)
+  let made: Seal | undefined
+  const seal = () => {
+    made ??= sealUnder(keyMaterial(), purpose)
+    return made
+  }
   return { close: (plain) => seal().close(plain), open: (sealed) => seal().open(sealed) }
 }
 
