@@ -29,11 +29,11 @@ export type Guess = { takeBack(fault: unknown): Promise<never>; forgive(): Promi
  */
 export async function countGuess(deps: Deps, { email, user, userId, device, origin }: GuessInput): Promise<Guess> {
   const { store, limits, devices } = deps
-  const knownDevice = devices.read(device, user.id)
   if (await store.users.knowsNetwork(user.id, origin.network)) {
     return { takeBack: (fault) => Promise.reject(fault), forgive: async () => {} }
   }
 
+  const knownDevice = devices.read(device, user.id)
   const limit = knownDevice ? limits.loginPerDevice : limits.loginPerAccount
   const key = knownDevice ?? digestOf(email)
   await spendLimit(deps, limit, { key, origin, userId })
