@@ -92,7 +92,7 @@ export function createLatchkey(options: LatchkeyOptions = {}): Latchkey {
   return {
     fetch: answer,
     handles: house.handles,
-    nodeListener: nodeListener(answer, house.handles),
+    nodeListener: nodeListener(answer, { handles: house.handles }),
     verifier: house.verifier,
     migrate,
     close,

@@ -25,7 +25,7 @@ async function servedHouse(settings: Record<string, string> = {}, below = '') {
   })
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}${below}`
   const house = await withApi(await testHouse({ PUBLIC_URL: issuer, ...settings }))
-  listener = nodeListener(async (request, bindings) => house.app.fetch(request, bindings), house.handles)
+  listener = nodeListener(async (request, bindings) => house.app.fetch(request, bindings), { handles: house.handles })
 
   const follow = (options: Partial<VerifierOptions> = {}) => {
     const verifier = createVerifier({ issuer, now: house.clock.now, ...options })
