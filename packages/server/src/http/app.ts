@@ -70,10 +70,13 @@ export function endpointsOf({ servesMetrics }: Pick<HttpSettings, 'servesMetrics
 
 function docsOf(documented: readonly Endpoint[], { servesDocs }: HttpSettings): Endpoint[] {
   if (!servesDocs) return []
-  const contract = contractOf(documented, '/')
+  let contract: ReturnType<typeof contractOf> | undefined
   const openapi: Endpoint = {
     route: { method: 'get', path: '/openapi.json', hide: true, responses: {} },
-    handle: (c) => answerJson(c, contract),
+    handle: (c) => {
+      contract ??= contractOf(documented, '/')
+      return answerJson(c, contract)
+    },
   }
   return [openapi, ...docsEndpoints]
 }
