@@ -294,6 +294,18 @@ test('METRICS=public shows metrics wherever the server listens', async () => {
   expect(answer.text).toContain('latchkey_password_hashes_pending 0')
 })
 
+test('metrics of every server in a process tell of the process, and of requests to itself alone', async () => {
+  const one = await testHouse()
+  const other = await testHouse()
+  await one.request('/healthz')
+
+  const [ofOne, ofOther] = [(await one.request('/metrics')).text, (await other.request('/metrics')).text]
+
+  for (const text of [ofOne, ofOther]) expect(text).toMatch(/^nodejs_eventloop_lag_p99_seconds \d/m)
+  expect(ofOne).toContain('route="/healthz"')
+  expect(ofOther).not.toContain('route="/healthz"')
+})
+
 test('metrics are labelled by route and status, and by nothing that names anybody', async () => {
   const { request } = await testHouse()
   await request('/api/auth/login', { body: credentials, address: '203.0.113.7' })

@@ -21,7 +21,7 @@ type MetricsDeps = {
 
 export function createMetrics({ hashLoad, removedRows, log }: MetricsDeps): Metrics {
   const register = new Registry()
-  collectDefaultMetrics({ register })
+  const ofProcess = metricsOfProcess()
   const requests = new Histogram({
     name: 'latchkey_http_request_duration_seconds',
     help: 'Time from the request to its answer',
@@ -42,10 +42,20 @@ export function createMetrics({ hashLoad, removedRows, log }: MetricsDeps): Metr
 
   return {
     contentType: register.contentType,
-    render: () => register.metrics(),
+    render: () => Registry.merge([ofProcess, register]).metrics(),
     observe: ({ method, route, status, seconds }) => requests.observe({ method, route, status }, seconds),
     observeHash: hashObserver(register, { hashLoad, log }),
   }
+}
+
+let known: Registry | undefined
+
+/** Of memory, the event loop and the like. What watches them cannot be taken back, so one serves all servers of a process. */
+function metricsOfProcess(): Registry {
+  if (known) return known
+  known = new Registry()
+  collectDefaultMetrics({ register: known })
+  return known
 }
 
 /** From what a cheap hash takes to what the setting lets one wait. */
