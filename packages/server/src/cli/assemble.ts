@@ -23,7 +23,7 @@ import { takeTurns } from '../flows/take-turns.ts'
 import { tallyRefusals } from '../flows/tally-refusals.ts'
 import { expectedHashSeconds } from '../hashing/bcrypt.ts'
 import { type HashScheduler, scheduleHashes } from '../hashing/hash-scheduler.ts'
-import { startHashThreads } from '../hashing/hash-threads.ts'
+import { type HashThreads, startHashThreads } from '../hashing/hash-threads.ts'
 import { createPasswords, type Passwords } from '../hashing/passwords.ts'
 import { withPeppers } from '../hashing/pepper.ts'
 import { createApp } from '../http/app.ts'
@@ -39,7 +39,7 @@ import { readAccessToken } from './read-access-token.ts'
 /** The whole house, put together. */
 export type House = ReturnType<typeof assemble>
 
-type Surroundings = { log: Log; now?: () => number }
+type Surroundings = { log: Log; now?: () => number; hashThreads?: HashThreads }
 
 /**
  * Puts the parts together by a configuration. Nothing is opened, made or connected before it is first needed, but for
@@ -47,11 +47,11 @@ type Surroundings = { log: Log; now?: () => number }
  *
  * @throws {Error} where the block list cannot be read
  */
-export function assemble(config: Config, { log, now = Date.now }: Surroundings) {
+export function assemble(config: Config, { log, now = Date.now, hashThreads = startHashThreads() }: Surroundings) {
   const database = openConfiguredDatabase(config)
   const { store } = database
   const metrics = createMetrics({ removedRows: () => expiry.removedRows(), hashLoad: () => hashes.load(), log })
-  const hashes = hashesOf(config, metrics.observeHash)
+  const hashes = hashesOf(config, metrics.observeHash, hashThreads)
   const masterKey = masterKeyReader(config)
   const keys = keepKeys({
     store,
@@ -194,9 +194,13 @@ function askedFresh(revocations: RevocationFeed): Promise<void> | undefined {
   })
 }
 
-/** Starts the threads that hash. Who would wait for one longer than the setting says is refused. */
-export function hashesOf(config: Config, observe: (event: HashEvent) => void): HashScheduler {
-  return scheduleHashes(startHashThreads(), {
+/** Who would wait for a thread longer than the setting says is refused. */
+export function hashesOf(
+  config: Config,
+  observe: (event: HashEvent) => void,
+  threads: HashThreads = startHashThreads(),
+): HashScheduler {
+  return scheduleHashes(threads, {
     maxWaitSeconds: config.HASH_MAX_WAIT,
     firstGuessSeconds: expectedHashSeconds(config.BCRYPT_COST),
     observe,

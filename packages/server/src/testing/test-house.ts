@@ -6,6 +6,7 @@ import type { Log } from '../domain/log.ts'
 import type { Origin } from '../domain/origin.ts'
 import type { Caller, SessionId } from '../domain/session.ts'
 import type { UserId } from '../domain/user.ts'
+import { keptHashThreads } from './kept-hash-threads.ts'
 import { testClock } from './test-clock.ts'
 import { databaseSettings, freshDatabase } from './test-database.ts'
 
@@ -47,7 +48,7 @@ export async function testHouse(settings: Record<string, string> = {}) {
     RATE_LIMIT_ACCOUNT: 'off',
     ...settings,
   })
-  const house = assemble(config, { log, now: clock.now })
+  const house = assemble(config, { log, now: clock.now, hashThreads: keptHashThreads() })
   await house.migrations.up()
   onTestFinished(house.close)
 
