@@ -25,8 +25,13 @@ export type Engine = {
   words: TableWords
   /** The tables where the product's own are, or would be. */
   listTables(database: QueryExecutorProvider): Promise<string[]>
-  /** Waits until no other process migrates, and keeps them out until the transaction is over. */
+  /**
+   * Waits until no other process migrates, and keeps them out until the transaction is over, where the engine has a lock
+   * for it. From then on statements of the transaction wait for one another without an end.
+   */
   holdMigrations(transaction: QueryExecutorProvider): Promise<void>
+  /** From now on a statement of the transaction gives up what others hold for too long. */
+  boundWaits(transaction: QueryExecutorProvider): Promise<void>
   /** Tells other nodes of new ends of sessions, with the commit of the transaction. Nothing where they cannot be told. */
   tellEnds: TellEnds
   /** How this node hears what others tell. */

@@ -6,6 +6,7 @@ import * as locks from './migrations/0003-locks.ts'
 import * as restores from './migrations/0004-restores.ts'
 import * as attempts from './migrations/0005-attempts.ts'
 import type { Schema } from './schema.ts'
+import { inTransaction } from './transaction.ts'
 
 type Migration = { up(database: Kysely<unknown>, words: TableWords): Promise<void> }
 
@@ -84,28 +85,45 @@ export function migrationsOf(database: Kysely<Schema>, engine: Engine): Migratio
   async function statementsFor({ pending, hasRecords }: { pending: string[]; hasRecords: boolean }): Promise<string[]> {
     if (pending.length === 0) return []
     const statements = hasRecords ? [] : await makeRecordTable(engine)
+    // Recorded before it is done: of programs that do it at once, one alone gets past the first statement.
     for (const name of pending) {
-      statements.push(...(await compile([name], engine)))
       statements.push(`insert into ${recordTable} (name, timestamp) values ('${name}', '${new Date().toISOString()}')`)
+      statements.push(...(await compile([name], engine)))
     }
     return statements
+  }
+
+  /** All that is due, or nothing. Answers the names of what was done. */
+  async function apply(): Promise<string[]> {
+    const patient =
+      engine.patientDialect && new Kysely<Schema>({ dialect: engine.patientDialect, plugins: engine.plugins })
+    try {
+      return await inTransaction(patient ?? database, async (inside) => {
+        await engine.holdMigrations(inside)
+        const plan = await pendingPlan(inside)
+        const [first, ...rest] = (await statementsFor(plan)).map((statement) => CompiledQuery.raw(statement))
+        if (first) await inside.executeQuery(first)
+        await engine.boundWaits(inside)
+        for (const statement of rest) await inside.executeQuery(statement)
+        return plan.pending
+      })
+    } finally {
+      await patient?.destroy()
+    }
   }
 
   return {
     first: names[0] ?? '',
     up: async () => {
-      if ((await pendingPlan(database)).pending.length === 0) return []
-      const patient =
-        engine.patientDialect && new Kysely<Schema>({ dialect: engine.patientDialect, plugins: engine.plugins })
-      try {
-        return await (patient ?? database).transaction().execute(async (inside) => {
-          await engine.holdMigrations(inside)
-          const plan = await pendingPlan(inside)
-          for (const statement of await statementsFor(plan)) await inside.executeQuery(CompiledQuery.raw(statement))
-          return plan.pending
-        })
-      } finally {
-        await patient?.destroy()
+      for (;;) {
+        const { pending } = await pendingPlan(database)
+        if (pending.length === 0) return []
+        try {
+          return await apply()
+        } catch (error) {
+          // Another was quicker, where no lock kept one of them out: what is left to do?
+          if ((await pendingPlan(database)).pending.length === pending.length) throw error
+        }
       }
     },
     plan: async () => statementsFor(await pendingPlan(database)),

@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type QueryExecutorProvider, sql } from 'kysely'
 import { Refusal } from '../domain/refusal.ts'
 import { Conflict } from './conflict.ts'
 import type { Engine, TellEnds } from './engine.ts'
@@ -33,11 +33,16 @@ export function postgresEngine(url: string, use: PostgresUse): Engine {
       return rows.map(({ name }) => name)
     },
     holdMigrations: async (transaction) => {
-      const lockTimeout = sql.lit(`${use.lockTimeoutSeconds}s`)
-      await sql`select set_config('lock_timeout', '0', true)`.execute(transaction)
-      await sql`select pg_advisory_xact_lock(${migrationLock})`.execute(transaction)
+      // Also where the role's own settings would cut it off.
+      await sql`select set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true)`.execute(
+        transaction,
+      )
+      // Some engines refuse it, and some answer and lock nothing: the record of migrations keeps others out as well.
+      await succeeds(transaction, () => sql`select pg_advisory_xact_lock(${migrationLock})`.execute(transaction))
+    },
+    boundWaits: async (transaction) => {
       // Who waits for a table holds up everyone who comes after: better to give up and be started again.
-      await sql`select set_config('lock_timeout', ${lockTimeout}, true)`.execute(transaction)
+      await sql`select set_config('lock_timeout', ${sql.lit(`${use.lockTimeoutSeconds}s`)}, true)`.execute(transaction)
     },
     tellEnds: whereItCan(tellEnds),
     newsOf: (database) => postgresNews(database, address, use),
@@ -76,14 +81,19 @@ function whereItCan(tell: TellEnds): TellEnds {
   return async (transaction) => {
     if (isPossible === false) return
     if (isPossible) return tell(transaction)
-    await sql`savepoint before_telling`.execute(transaction)
-    try {
-      await tell(transaction)
-      isPossible = true
-    } catch (error) {
-      if (error instanceof Refusal || error instanceof Conflict) throw error
-      await sql`rollback to savepoint before_telling`.execute(transaction)
-      isPossible = false
-    }
+    isPossible = await succeeds(transaction, () => tell(transaction))
+  }
+}
+
+/** Tries what not every engine can. Where it fails the transaction goes on as if nothing had been tried. */
+async function succeeds(transaction: QueryExecutorProvider, work: () => Promise<unknown>): Promise<boolean> {
+  await sql`savepoint before_trying`.execute(transaction)
+  try {
+    await work()
+    return true
+  } catch (error) {
+    if (error instanceof Refusal || error instanceof Conflict) throw error
+    await sql`rollback to savepoint before_trying`.execute(transaction)
+    return false
   }
 }

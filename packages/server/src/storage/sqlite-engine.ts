@@ -24,6 +24,7 @@ export function sqliteEngine(path: string): Engine {
     },
     // Every transaction of this engine has the database to itself.
     holdMigrations: async () => {},
+    boundWaits: async () => {},
     tellEnds: async () => {},
     newsOf: () => ({ isHeard: () => false, listen: () => {}, close: async () => {} }),
     patientDialect: undefined,
