@@ -164,6 +164,7 @@ export function assemble(config: Config, { log, now = Date.now, hashThreads = st
     keys,
     metrics,
     address: { named: database.named, isExposed: database.isExposed, isUnverified: database.isUnverified },
+    lostTimeouts: database.lostTimeouts,
     migrations: database.migrations,
     migrate,
     /** Refuses a database that this program would not serve from the start. */

@@ -25,18 +25,11 @@ export async function serve(): Promise<void> {
     const migrated = await house.migrate()
     await house.assertReady()
     await house.revocations.catchUp()
+    const dangers = await dangersOf(config, house)
     const askedToStop = untilAskedToStop()
     for (const door of doorsOf(config, house)) drains.push(await open(door, config.TRUSTED_PROXIES))
 
-    if (house.address.isExposed)
-      log.warn({ database: house.address.named }, 'Password hashes cross the network to the database without TLS')
-    if (house.address.isUnverified)
-      log.warn(
-        { database: house.address.named },
-        'The certificate of the database is not checked: whoever sits between can read all. Use sslmode=verify-full',
-      )
-    if (isExposed(config))
-      log.warn({ host: config.HOST }, 'Listening for other machines without TLS: put a proxy with TLS before it')
+    for (const { message, ...details } of dangers) log.warn(details, message)
     house.expiry.start()
     announce(config, house, migrated)
     log.info({ url: listeningUrl(config), issuer: config.PUBLIC_URL, migrated }, 'Listening')
@@ -101,8 +94,34 @@ async function open(
   return drain
 }
 
+/** What the server does as it is told, and better were not. */
+async function dangersOf(config: Config, { address, lostTimeouts }: House): Promise<Danger[]> {
+  const { named: database, isExposed, isUnverified } = address
+  const settings = await lostTimeouts()
+  const all: (Danger | false)[] = [
+    isExposed && { database, message: 'Password hashes cross the network to the database without TLS' },
+    isUnverified && {
+      database,
+      message:
+        'The certificate of the database is not checked: whoever sits between can read all. Use sslmode=verify-full',
+    },
+    settings.length > 0 && {
+      database,
+      settings,
+      message: 'Time-outs do not reach the database, as a pooler drops them: set them on its role',
+    },
+    listensInClear(config) && {
+      host: config.HOST,
+      message: 'Listening for other machines without TLS: put a proxy with TLS before it',
+    },
+  ]
+  return all.filter((danger) => danger !== false)
+}
+
+type Danger = { message: string; [detail: string]: unknown }
+
 /** Passwords would cross the network in clear, unless something before this server speaks TLS and is said to. */
-function isExposed({ HOST, TRUSTED_PROXIES }: Config): boolean {
+function listensInClear({ HOST, TRUSTED_PROXIES }: Config): boolean {
   const isLoopback = HOST === 'localhost' || HOST === '::1' || HOST.startsWith('127.')
   return !isLoopback && TRUSTED_PROXIES.length === 0
 }

@@ -18,6 +18,8 @@ export type Engine = {
   isExposed: boolean
   /** Whoever sits between may pose as the database. */
   isUnverified: boolean
+  /** Settings that bound how long the database works or waits for this program, and did not reach it. */
+  lostTimeouts(database: QueryExecutorProvider): Promise<string[]>
   /** Several servers may be on one database, and must count together. */
   isShared: boolean
   dialect: Dialect

@@ -29,6 +29,8 @@ export type Database = {
   isExposed: boolean
   /** Whoever sits between may pose as the database. */
   isUnverified: boolean
+  /** Names the settings of Postgres that bound how long it works or waits for this program, and did not reach it. */
+  lostTimeouts(): Promise<string[]>
   /** Several servers may be on it. */
   isShared: boolean
   store: Store
@@ -57,6 +59,7 @@ export function openDatabase(url: string, use: PostgresUse): Database {
     named: engine.named,
     isExposed: engine.isExposed,
     isUnverified: engine.isUnverified,
+    lostTimeouts: () => engine.lostTimeouts(database),
     isShared: engine.isShared,
     store: storeOn(database, engine),
     news,

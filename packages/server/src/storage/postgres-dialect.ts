@@ -19,6 +19,8 @@ const oldestVersion = 15
 /** Beyond the server's own time-out, for the way: who has heard nothing by then was cut off. */
 const silenceSeconds = 5
 const idleInTransactionSeconds = 10
+/** What each connection asks the server for as it starts. A pooler in between may keep that to itself. */
+export const timeouts = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout'] as const
 
 /**
  * Kysely on Postgres by `pg`. Connects when first asked. Each connection is checked before it is used: the server's

@@ -3,7 +3,7 @@ import { Refusal } from '../domain/refusal.ts'
 import { Conflict } from './conflict.ts'
 import type { Engine, TellEnds } from './engine.ts'
 import { readPostgresAddress } from './postgres-address.ts'
-import { type PostgresUse, postgresDialect } from './postgres-dialect.ts'
+import { type PostgresUse, postgresDialect, timeouts } from './postgres-dialect.ts'
 import { postgresNews, tellEnds } from './postgres-news.ts'
 import type { Upkeep } from './upkeep.ts'
 
@@ -17,6 +17,12 @@ export function postgresEngine(url: string, use: PostgresUse): Engine {
     named: address.named,
     isExposed: address.isExposed,
     isUnverified: address.isUnverified,
+    lostTimeouts: async (database) => {
+      const { rows } = await sql<{ name: string }>`
+        select name from unnest(array[${sql.join(timeouts.map((name) => sql.lit(name)))}]) as name
+        where current_setting(name, true) = '0'`.execute(database)
+      return rows.map(({ name }) => name)
+    },
     isShared: true,
     dialect: postgresDialect(address, use),
     plugins: [],

@@ -8,6 +8,7 @@ export function sqliteEngine(path: string): Engine {
     named: path,
     isExposed: false,
     isUnverified: false,
+    lostTimeouts: async () => [],
     isShared: false,
     dialect: sqliteDialect(path),
     plugins: [withoutRowLocks],
