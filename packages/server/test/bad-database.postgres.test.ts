@@ -30,6 +30,18 @@ const bad: Record<string, Bad> = {
     },
     said: /password authentication failed for user/,
   },
+  'that asks for a password where the address has none': {
+    url: (url) => {
+      url.password = ''
+    },
+    said: /it asks for a password, and the address has none/,
+  },
+  'that is not there': {
+    url: (url) => {
+      url.pathname = '/nowhere'
+    },
+    said: /database "nowhere" does not exist/,
+  },
   'that nobody answers for': {
     url: async (url) => {
       url.port = String(await freePort())
@@ -93,8 +105,9 @@ test.each(Object.entries(bad))(
     expect(code).toBe(1)
     expect(stderr).toMatch(said)
     expect(stderr.trimEnd().split('\n')).toHaveLength(1)
-    for (const password of [url.password, decodeURIComponent(url.password)]) {
-      expect(stdout + stderr).not.toContain(password)
+    const { password } = new URL(databaseOf(folder))
+    for (const secret of [url.password, password, decodeURIComponent(password)].filter(Boolean)) {
+      expect(stdout + stderr).not.toContain(secret)
     }
     expect(database.version()).toBe(before)
   },

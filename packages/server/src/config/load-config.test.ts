@@ -188,6 +188,7 @@ test.each([
   ['METRICS', 'port:'],
   ['METRICS', 'port:65536'],
   ['METRICS', 'port:-1'],
+  ['METRICS', 'port:8000'],
   ['DOCS', 'yes'],
   ['LOG_LEVEL', 'verbose'],
 ])('loadConfig() refuses %s=%s, and says what it got and what it takes [ASVS 1.4.2, RFC8414-2b]', (name, text) => {
@@ -227,6 +228,16 @@ test.each([
 
 test.each([
   ['DATABASE_URL', 'postgres-typo://latchkey:hunter2@db.example.com/latchkey'],
+  ['DATABASE_URL', 'postgres:latchkey:hunter2@db.example.com/latchkey'],
+  ['DATABASE_URL', 'postgres//latchkey:hunter2@db.example.com/latchkey'],
+  ['DATABASE_URL', 'latchkey:hunter2@db.example.com/latchkey'],
+  ['DATABASE_URL', 'postgres://latchkey:hunt%er2@db.example.com/latchkey'],
+  ['DATABASE_URL', 'postgres://latchkey:hunt%ffer2@db.example.com/latchkey'],
+  ['DATABASE_URL', 'postgres://latchkey:hunt#er2@db.example.com/latchkey'],
+  ['DATABASE_URL', 'postgres://latchkey:hunt/er2@db.example.com/latchkey'],
+  ['DATABASE_URL', 'host=db.example.com user=latchkey password=hunter2 dbname=latchkey'],
+  ['DATABASE_URL', "password = 'hunt er2' host=db.example.com"],
+  ['DATABASE_URL', 'db.example.com/latchkey?user=latchkey&password=hunter2'],
   ['DATABASE_URL', 'mysql://latchkey:hunt@er2@db.example.com/latchkey'],
   ['PUBLIC_URL', 'https://ada:hunter2@auth.example.com'],
   ['PUBLIC_URL', 'https://:hunter2@auth.example.com'],

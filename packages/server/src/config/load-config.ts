@@ -37,7 +37,10 @@ export function loadConfig(environment: Environment): Config {
   return Object.freeze({ ...(values as SettingValues) })
 }
 
-/** What was given, on one line, and without the credentials that a URL may carry. */
+/** What was given, on one line, and without the credentials that an address may carry, however it is written. */
 function quote(given: string): string {
-  return JSON.stringify(given.replace(/:\/\/.*@/s, '://***@'))
+  const shown = given
+    .replace(/^([a-z-]+:(?:\/\/)?)?.*@/is, '$1***@')
+    .replaceAll(/(pass\w*\s*=\s*)('[^']*'|[^\s&]+)/gi, '$1***')
+  return JSON.stringify(shown)
 }

@@ -95,11 +95,24 @@ function publicUrl(text: string, environment: Environment): Reading<string> {
 }
 
 function databaseUrl(text: string): Reading<string> {
-  const isSqlite = /^sqlite:.+$/.test(text)
-  const isPostgres = /^postgres(ql)?:\/\//.test(text) && URL.canParse(text)
-  return isSqlite || isPostgres
+  const isPostgres = /^postgres(ql)?:\/\//.test(text)
+  if (isPostgres && !isDecodableUrl(text)) {
+    return {
+      takes: 'postgres://USER:PASSWORD@HOST/DATABASE, percent-encoded where a character means something in a URL',
+    }
+  }
+  return isPostgres || /^sqlite:.+$/.test(text)
     ? { value: text }
     : { takes: 'sqlite:PATH, sqlite::memory: or postgres://USER:PASSWORD@HOST/DATABASE' }
+}
+
+function isDecodableUrl(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return URL.canParse(text)
+  } catch {
+    return false
+  }
 }
 
 function jwtSecret(text: string): Reading<string | undefined> {
@@ -118,11 +131,13 @@ function optionalText(text: string): Reading<string | undefined> {
   return { value: text === '' ? undefined : text }
 }
 
-function metrics(text: string): Reading<'auto' | 'public' | 'off' | { port: number }> {
+function metrics(text: string, environment: Environment): Reading<'auto' | 'public' | 'off' | { port: number }> {
   const named = oneOf('auto', 'public', 'off')(text)
   if ('value' in named) return named
   const port = /^port:([0-9]{1,5})$/.exec(text)?.[1]
-  return port && Number(port) <= 65_535 ? { value: { port: Number(port) } } : { takes: 'auto, public, off or port:N' }
+  if (!port || Number(port) > 65_535) return { takes: 'auto, public, off or port:N' }
+  const isTaken = port !== '0' && Number(port) === Number(environment['PORT'] || settings.PORT.fallback)
+  return isTaken ? { takes: 'on another port than PORT' } : { value: { port: Number(port) } }
 }
 
 function bcryptCost(text: string, environment: Environment): Reading<number> {

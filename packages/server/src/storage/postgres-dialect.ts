@@ -34,6 +34,7 @@ function openPool(address: PostgresAddress, use: PostgresUse): PostgresPool {
   const { named } = address
   const pool = new pg.Pool({
     ...connectionOf(address, use),
+    Client: ClosingClient,
     max: use.poolSize,
     idleTimeoutMillis: 60_000,
     lock_timeout: use.lockTimeoutSeconds * 1000,
@@ -70,7 +71,7 @@ export function connectionOf(
     host,
     port,
     ...(user === undefined ? {} : { user }),
-    ...(password === undefined ? {} : { password }),
+    password: password ?? missingPassword,
     ...(database === undefined ? {} : { database }),
     ...(options === undefined ? {} : { options }),
     ssl: tls,
@@ -85,6 +86,19 @@ export function connectionOf(
           query_timeout: (statementTimeoutSeconds + silenceSeconds) * 1000,
         }),
   }
+}
+
+/** Where pg gives up on its way in, after an answer that it does not like, it leaves the connection open. */
+class ClosingClient extends pg.Client {
+  constructor(config?: pg.ClientConfig) {
+    super(config)
+    this.connection.on('error', () => this.connection.stream.destroy())
+  }
+}
+
+/** Asked for only where the server wants one. */
+function missingPassword(): never {
+  throw new Error('it asks for a password, and the address has none')
 }
 
 /** A connection that tells faults in the product's words, and is not used again after it was lost. */
@@ -112,14 +126,16 @@ async function assertFit(client: pg.ClientBase, { requiresDurability }: Postgres
     select current_setting('server_version_num')::int as version,
            current_setting('server_version') as "versionName",
            current_setting('server_encoding') as encoding,
+           current_schema() as schema,
            current_setting('transaction_read_only') as "readOnly",
            current_setting('synchronous_commit') as "synchronousCommit",
            current_setting('fsync', true) as fsync`)
-  const [{ version, versionName, encoding, readOnly, synchronousCommit, fsync }] = rows
+  const [{ version, versionName, encoding, schema, readOnly, synchronousCommit, fsync }] = rows
   if (version < oldestVersion * 10_000) {
     throw new Error(`it is Postgres ${versionName}, and must be ${oldestVersion} or newer`)
   }
   if (encoding !== 'UTF8') throw new Error(`its encoding is ${encoding}, and must be UTF8`)
+  if (schema === null) throw new Error('its search_path names no schema that is there and may be used')
   if (readOnly === 'on') throw new Error('it is read-only, a standby or a server that was set so')
   if (requiresDurability && (synchronousCommit === 'off' || fsync === 'off')) {
     const setting = fsync === 'off' ? 'fsync' : 'synchronous_commit'
