@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { expect, test } from 'vitest'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { expect, onTestFinished, test } from 'vitest'
 import { newId } from '../crypto/secrets.ts'
 import type { SessionId } from '../domain/session.ts'
 import type { UserId } from '../domain/user.ts'
@@ -128,6 +129,44 @@ test('listen() on an engine that takes LISTEN and tells nothing is not believed'
   await expect.poll(() => attempts(nodes), { timeout: 10_000, interval: 100 }).toBeGreaterThan(1)
   expect([isEnded, nodes.news.isHeard(), nodes.changes]).toEqual([true, false, []])
 })
+
+test('listen() on an engine that refuses LISTEN asks again later, and ends are told of by nobody', async () => {
+  const engine = await engineWithoutListen()
+  const nodes = await tellerAndListener(engine.leadThere)
+  const session = await aSession(nodes)
+  nodes.listen()
+
+  const isEnded = await nodes.store.sessions.revoke(session, logout)
+
+  await expect.poll(engine.refusals, { timeout: 10_000 }).toBeGreaterThan(1)
+  expect([isEnded, nodes.news.isHeard(), nodes.changes, nodes.ends]).toEqual([true, false, [], []])
+})
+
+/** On the way to it the word is made one that no engine knows. */
+async function engineWithoutListen() {
+  let refusals = 0
+  let target: URL | undefined
+  const door = createServer((near) => {
+    const far = connect(Number(target?.port), target?.hostname)
+    near.on('data', (bytes) => {
+      const text = bytes.toString('latin1')
+      if (text.includes('listen "')) refusals += 1
+      far.write(text.replace('listen "', 'lisp64 "'), 'latin1')
+    })
+    far.pipe(near)
+    near.on('error', () => far.destroy()).on('close', () => far.destroy())
+    far.on('error', () => near.destroy())
+  })
+  await new Promise<void>((done) => door.listen(0, '127.0.0.1', done))
+  onTestFinished(() => void door.close())
+  return {
+    refusals: () => refusals,
+    leadThere: (url: URL) => {
+      target = new URL(url)
+      url.host = `127.0.0.1:${(door.address() as AddressInfo).port}`
+    },
+  }
+}
 
 /** How often the node has connected to listen. */
 function attempts({ database, schema }: Teller): number {
