@@ -1,19 +1,13 @@
 import type { Expression, ExpressionBuilder, Kysely, SqlBool } from 'kysely'
 import type { ExpiryStore } from '../domain/store.ts'
+import { endOfPiece } from './pieces.ts'
 import type { Schema } from './schema.ts'
 
 export function expiryStore(database: Kysely<Schema>): ExpiryStore {
   return {
     removeSessions: async ({ after, at, limit }) => {
-      const last = await database
-        .selectFrom('sessions')
-        .select('number')
-        .where('number', '>', after)
-        .orderBy('number')
-        .limit(1)
-        .offset(limit - 1)
-        .executeTakeFirst()
-      const upTo = last?.number ?? Number.MAX_SAFE_INTEGER
+      const next = await endOfPiece(database, 'sessions', { after, limit })
+      const upTo = next ?? Number.MAX_SAFE_INTEGER
 
       // Who uses one of them has it to the end of that: it stays until the next walk, and nobody waits. What another
       // process removes just now is not waited for either.
@@ -26,7 +20,7 @@ export function expiryStore(database: Kysely<Schema>): ExpiryStore {
         .forUpdate()
         .skipLocked()
         .execute()
-      if (over.length === 0) return { refreshTokens: 0, sessions: 0, next: last?.number }
+      if (over.length === 0) return { refreshTokens: 0, sessions: 0, next }
       const ids = over.map(({ id }) => id)
 
       const tokens = await database
@@ -39,29 +33,22 @@ export function expiryStore(database: Kysely<Schema>): ExpiryStore {
       if (refreshTokens === limit) return { refreshTokens, sessions: 0, next: after }
 
       const sessions = await database.deleteFrom('sessions').where('id', 'in', ids).executeTakeFirst()
-      return { refreshTokens, sessions: Number(sessions.numDeletedRows), next: last?.number }
+      return { refreshTokens, sessions: Number(sessions.numDeletedRows), next }
     },
 
     removeRevocations: async ({ after, at, limit }) => {
-      const last = await database
-        .selectFrom('revocations')
-        .select('sequence')
-        .where('sequence', '>', after)
-        .orderBy('sequence')
-        .limit(1)
-        .offset(limit - 1)
-        .executeTakeFirst()
+      const next = await endOfPiece(database, 'revocations', { after, limit })
       const { numDeletedRows } = await database
         .deleteFrom('revocations')
         .where('sequence', '>', after)
-        .where('sequence', '<=', last?.sequence ?? Number.MAX_SAFE_INTEGER)
+        .where('sequence', '<=', next ?? Number.MAX_SAFE_INTEGER)
         .where('access_expires_at', '<=', at)
         // The newest stays: the number that verifiers have heard of must not go back.
         .where('sequence', '<', (inside) =>
           inside.selectFrom('revocations as all').select(({ fn }) => fn.max('all.sequence').as('newest')),
         )
         .executeTakeFirst()
-      return { revocations: Number(numDeletedRows), next: last?.sequence }
+      return { revocations: Number(numDeletedRows), next }
     },
 
     removeAttempts: async ({ at, limit }) => {

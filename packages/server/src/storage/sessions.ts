@@ -5,6 +5,7 @@ import type { SessionStore } from '../domain/store.ts'
 import type { UserId } from '../domain/user.ts'
 import type { TellEnds } from './engine.ts'
 import { hold } from './locks.ts'
+import { endOfPiece } from './pieces.ts'
 import { rowsPerInsert, type Schema } from './schema.ts'
 import { inTransaction } from './transaction.ts'
 
@@ -143,24 +144,17 @@ export function sessionStore(database: Kysely<Schema>, tellEnds: TellEnds): Sess
     },
 
     revokePiece: async ({ after, upTo, limit }, ending) => {
-      const last = await database
-        .selectFrom('sessions')
-        .select('number')
-        .where('number', '>', after)
-        .where('number', '<=', upTo)
-        .orderBy('number')
-        .limit(1)
-        .offset(limit - 1)
-        .executeTakeFirst()
+      const last = await endOfPiece(database, 'sessions', { after, limit })
+      const next = last !== undefined && last < upTo ? last : undefined
       const revoked = await end(
         (sessions) =>
           sessions
             .where('number', '>', after)
-            .where('number', '<=', last?.number ?? upTo)
+            .where('number', '<=', next ?? upTo)
             .where('expires_at', '>', ending.at),
         ending,
       )
-      return { revoked, next: last?.number }
+      return { revoked, next }
     },
 
     voidAll: async ({ at, reason }) => {
