@@ -1,8 +1,25 @@
 import { expect, test } from 'vitest'
-import { databaseOf, engine, lookInto, temporaryFolder } from '../src/testing/test-database.ts'
+import {
+  databaseOf,
+  emptyDatabase,
+  engine,
+  lookInto,
+  openTestDatabase,
+  temporaryFolder,
+} from '../src/testing/test-database.ts'
 import { run, serve } from './processes.ts'
 
 const small = ['--users', '50', '--sessions', '120', '--events', '700']
+
+/** Every index and constraint of a database, as it is told to make it. */
+const shape =
+  engine === 'sqlite'
+    ? 'select name, sql from sqlite_schema order by name'
+    : `select conname as name, pg_get_constraintdef(oid) as sql from pg_constraint
+         where connamespace = current_schema()::regnamespace
+       union all
+       select indexname, replace(indexdef, current_schema(), '') from pg_indexes where schemaname = current_schema()
+       order by name, sql`
 
 test('latchkey bench seed makes accounts that can log in, sessions and events, and tells how far it is', async () => {
   const folder = temporaryFolder()
@@ -18,6 +35,9 @@ test('latchkey bench seed makes accounts that can log in, sessions and events, a
   expect(stderr).toMatch(/^auth_events {5}\[#{30}\] 100 % {2}700 of 700, \d+\/s$/m)
   expect(['users', 'sessions', 'refresh_tokens', 'auth_events'].map(count)).toEqual([50, 120, 120, 700])
   if (engine === 'sqlite') expect(database.rows('pragma foreign_key_check')).toEqual([])
+  const migrated = emptyDatabase()
+  await openTestDatabase(migrated).migrations.up()
+  expect(database.rows(shape)).toEqual(lookInto(migrated).rows(shape))
   const server = await serve({ folder })
   const body = { email: 'user0000007@bench.example', password: /is (\w+)\n$/.exec(stdout)?.[1] }
   const { status, json } = await server.request('/api/auth/login', { body })

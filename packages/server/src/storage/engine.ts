@@ -46,9 +46,16 @@ export type Engine = {
   unmarkCopy(database: QueryExecutorProvider): Promise<void>
   /** Rows of the table are numbered from `number` on. */
   numberFrom(database: QueryExecutorProvider, table: 'sessions' | 'revocations', number: number): Promise<void>
+  /** Puts many rows of one shape into a table, quickly: all or none. */
+  pour(database: Kysely<Schema>, table: keyof Schema, rows: readonly object[]): Promise<void>
+  /** What slows down filling tables from nothing, in the order in which it can be dropped: it is made in the other. */
+  indexesOf(database: QueryExecutorProvider, tables: readonly string[]): Promise<Index[]>
   /** Tells the planner what the tables hold, after many rows came at once. */
   takeStock(database: QueryExecutorProvider): Promise<void>
 }
+
+/** An index or constraint, by the statements that drop it and make it as it was. */
+export type Index = { drop: string; make: string }
 
 export type TellEnds = (transaction: Kysely<Schema>) => Promise<void>
 

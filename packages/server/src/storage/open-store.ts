@@ -65,10 +65,7 @@ export function openDatabase(url: string, use: PostgresUse): Database {
     news,
     migrations,
     upkeep: engine.upkeep(database),
-    seed: async (plan, onProgress) => {
-      await seed(database, plan, onProgress)
-      await engine.takeStock(database)
-    },
+    seed: (plan, onProgress) => seed(database, engine, plan, onProgress),
     assertReady: async () => {
       const due = await migrations.due()
       if (due.length > 0) throw new Error(`Cannot use this database: it lacks ${due.join(', ')}`)

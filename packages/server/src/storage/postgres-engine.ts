@@ -1,10 +1,11 @@
 import { type QueryExecutorProvider, sql } from 'kysely'
 import { Refusal } from '../domain/refusal.ts'
 import { Conflict } from './conflict.ts'
-import type { Engine, TellEnds } from './engine.ts'
+import type { Engine, Index, TellEnds } from './engine.ts'
 import { readPostgresAddress } from './postgres-address.ts'
 import { type PostgresUse, postgresDialect, timeouts } from './postgres-dialect.ts'
 import { postgresNews, tellEnds } from './postgres-news.ts'
+import { postgresPour } from './postgres-pour.ts'
 import type { Upkeep } from './upkeep.ts'
 
 /** Any number that nobody else locks: which one says nothing. */
@@ -62,12 +63,31 @@ export function postgresEngine(url: string, use: PostgresUse): Engine {
       const column = table === 'sessions' ? 'number' : 'sequence'
       await sql`select setval(pg_get_serial_sequence(${table}, ${column}), ${number}, false)`.execute(database)
     },
+    pour: postgresPour(address, use),
+    indexesOf,
     takeStock: async (database) => {
       // By name: without names it would be every table of the database, of other programs too.
       const tables = ['users', 'known_networks', 'sessions', 'refresh_tokens', 'revocations', 'auth_events']
       await sql`analyze ${sql.join(tables.map((table) => sql.table(table)))}`.execute(database)
     },
   }
+}
+
+/** Keys that refer to others go first: they hang on the constraints of those, and constraints on nothing. */
+async function indexesOf(database: QueryExecutorProvider, tables: readonly string[]): Promise<Index[]> {
+  const { rows } = await sql<Index>`
+    with tables as (select oid from pg_class where oid in (${sql.join(tables.map((table) => sql`${table}::regclass`))})),
+    constraints as (select * from pg_constraint where conrelid in (select oid from tables) and contype in ('f', 'p', 'u'))
+    select drop, make from (
+      select case contype when 'f' then 1 else 2 end as turn,
+             format('alter table %s drop constraint %I', conrelid::regclass, conname) as drop,
+             format('alter table %s add constraint %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) as make
+      from constraints
+      union all
+      select 3, format('drop index %s', indexrelid::regclass), pg_get_indexdef(indexrelid)
+      from pg_index where indrelid in (select oid from tables) and indexrelid not in (select conindid from constraints)
+    ) as indexes order by turn`.execute(database)
+  return rows
 }
 
 /** Its own tools do it better than a program beside it, and most who run one already use them. */

@@ -1,7 +1,8 @@
-import type { CompiledQuery, Insertable, Kysely } from 'kysely'
+import { CompiledQuery, type Insertable, type Kysely } from 'kysely'
 import { sessionsPerList } from '../domain/status-list.ts'
+import type { Engine } from './engine.ts'
 import { hold } from './locks.ts'
-import { rowsPerInsert, type Schema } from './schema.ts'
+import type { Schema } from './schema.ts'
 import { inTransaction } from './transaction.ts'
 
 /** How much to make, and of what. */
@@ -20,8 +21,9 @@ export type SeedPlan = {
 
 export type SeedProgress = { table: string; done: number; total: number }
 
+const tables = ['users', 'known_networks', 'sessions', 'refresh_tokens', 'auth_events'] as const
 const day = 86_400_000
-const rowsPerTransaction = 10_000
+const rowsPerBatch = 20_000
 /** The exponent of a power law: the higher, the fewer people do most of what is done. */
 const skew = 1.5
 
@@ -33,23 +35,36 @@ const deeds = ['login', 'refresh', 'login', 'refresh', 'login', 'logout', 'login
  * Some people do much and most do little; three sessions of ten were ended. Ids ascend with their rows, so that indexes
  * are filled in order; the rows of one person lie far apart all the same. Nobody holds the tokens.
  *
+ * A database without accounts has no indexes meanwhile: where it is broken off, the database is of no use.
+ *
  * @throws {Error} where there are accounts already and it is no addition
  */
 export async function seed(
   database: Kysely<Schema>,
+  engine: Engine,
   plan: SeedPlan,
   onProgress: (progress: SeedProgress) => void,
 ): Promise<void> {
   const first = await countUsers(database)
   if (first > 0 && !plan.isAddition) throw new Error(`Cannot seed this database: it has ${first} accounts already`)
 
+  // What is there already may be in use, and is many rows to index again.
+  const indexes = plan.isAddition ? [] : await engine.indexesOf(database, tables)
+  for (const { drop } of indexes) await database.executeQuery(CompiledQuery.raw(drop))
+
+  const fill = filler(database, engine, onProgress)
   const userIds = Array.from({ length: plan.users }, (_, at) => ordered(plan.newId(), at / plan.users))
-  const fill = filler(database, onProgress)
   await fill('users', plan.users, usersOf(plan, userIds, first))
   await fill('known_networks', plan.users, networksOf(plan, userIds))
   const sessionIds = await fillSessions(database, fill, plan, userIds)
   await fill('refresh_tokens', plan.sessions, tokensOf(plan, sessionIds))
   await fill('auth_events', plan.events, eventsOf(plan, userIds))
+
+  for (const [at, { make }] of indexes.toReversed().entries()) {
+    await database.executeQuery(CompiledQuery.raw(make))
+    onProgress({ table: 'indexes', done: at + 1, total: indexes.length })
+  }
+  await engine.takeStock(database)
 }
 
 async function countUsers(database: Kysely<Schema>): Promise<number> {
@@ -66,40 +81,28 @@ type Fill = <Table extends keyof Schema>(
   rows: Iterable<Insertable<Schema[Table]>>,
 ) => Promise<void>
 
-/** Inserts many rows of one shape: the statement is written once and only its values change. */
-function filler(database: Kysely<Schema>, onProgress: (progress: SeedProgress) => void): Fill {
+function filler(database: Kysely<Schema>, engine: Engine, onProgress: (progress: SeedProgress) => void): Fill {
   return async (table, total, rows) => {
-    const statements = new Map<number, CompiledQuery>()
     const iterator = rows[Symbol.iterator]()
-    // Not in a transaction: for many rows the first takes longer than a server lets one idle.
-    let next = iterator.next()
-
-    function take(most: number) {
-      const taken: object[] = []
-      for (; !next.done && taken.length < most; next = iterator.next()) taken.push(next.value)
-      return taken
-    }
-
     for (let done = 0; done < total; ) {
-      await database.transaction().execute(async (inside) => {
-        const until = Math.min(done + rowsPerTransaction, total)
-        while (done < until) {
-          const batch = take(Math.min(rowsPerInsert, until - done))
-          if (batch.length === 0) throw new Error(`Cannot seed ${table}: ${done} rows were made of ${total}`)
-          const statement =
-            statements.get(batch.length) ??
-            inside
-              .insertInto(table)
-              .values(batch as never)
-              .compile()
-          statements.set(batch.length, statement)
-          await inside.executeQuery({ ...statement, parameters: batch.flatMap((row) => Object.values(row)) })
-          done += batch.length
-        }
-      })
+      const batch = take(iterator, Math.min(rowsPerBatch, total - done))
+      if (batch.length === 0) throw new Error(`Cannot seed ${table}: ${done} rows were made of ${total}`)
+      await engine.pour(database, table, batch)
+      done += batch.length
       onProgress({ table, done, total })
     }
   }
+}
+
+/** Leaves the iterator open, unlike its own `take()`. */
+function take(iterator: Iterator<object>, most: number): object[] {
+  const taken: object[] = []
+  while (taken.length < most) {
+    const next = iterator.next()
+    if (next.done) break
+    taken.push(next.value)
+  }
+  return taken
 }
 
 function* usersOf({ users, passwordHash, now }: SeedPlan, userIds: string[], first: number) {

@@ -1,6 +1,7 @@
 import { type KyselyPlugin, sql } from 'kysely'
 import type { Engine } from './engine.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
+import { sqlitePour } from './sqlite-pour.ts'
 import { markOfCopy, sqliteUpkeep } from './sqlite-upkeep.ts'
 
 export function sqliteEngine(path: string): Engine {
@@ -40,6 +41,14 @@ export function sqliteEngine(path: string): Engine {
     numberFrom: async (database, table, number) => {
       await sql`delete from sqlite_sequence where name = ${table}`.execute(database)
       await sql`insert into sqlite_sequence (name, seq) values (${table}, ${number - 1})`.execute(database)
+    },
+    pour: sqlitePour,
+    // Those of primary keys and unique columns cannot be dropped.
+    indexesOf: async (database, tables) => {
+      const { rows } = await sql<{ name: string; make: string }>`
+        select name, sql as make from sqlite_schema
+        where type = 'index' and sql is not null and tbl_name in (${sql.join(tables)})`.execute(database)
+      return rows.map(({ name, make }) => ({ drop: `drop index "${name}"`, make }))
     },
     // It plans by which indexes there are.
     takeStock: async () => {},
