@@ -3,12 +3,17 @@ import type { AuditEvent, EventType } from '../domain/audit-event.ts'
 import type { SessionId } from '../domain/session.ts'
 import type { AuditStore } from '../domain/store.ts'
 import type { UserId } from '../domain/user.ts'
+import { prepareQuery } from './prepared-query.ts'
 import { rowsPerInsert, type Schema } from './schema.ts'
+
+type EventRow = Omit<Selectable<Schema['auth_events']>, 'sequence' | 'window_key'>
+
+const insertEvent = prepareQuery((database, row: EventRow) => database.insertInto('auth_events').values(row))
 
 export function auditStore(database: Kysely<Schema>): AuditStore {
   return {
     append: async (event) => {
-      await database.insertInto('auth_events').values(toRow(event)).execute()
+      await insertEvent(database, toRow(event))
     },
 
     tally: async (lines) => {
@@ -45,8 +50,6 @@ export function auditStore(database: Kysely<Schema>): AuditStore {
     },
   }
 }
-
-type EventRow = Omit<Selectable<Schema['auth_events']>, 'sequence' | 'window_key'>
 
 function toRow(event: AuditEvent): EventRow {
   return {

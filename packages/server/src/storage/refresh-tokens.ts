@@ -1,51 +1,76 @@
 import type { Kysely } from 'kysely'
+import type { RefreshToken } from '../domain/refresh-token.ts'
 import type { SessionId } from '../domain/session.ts'
 import type { RefreshTokenStore } from '../domain/store.ts'
 import type { UserId } from '../domain/user.ts'
+import { prepareQuery } from './prepared-query.ts'
 import type { Schema } from './schema.ts'
+
+type TokenUse = { digest: string; at: number; successorSealed: string }
+
+const insertToken = prepareQuery((database, token: RefreshToken) =>
+  database.insertInto('refresh_tokens').values({
+    digest: token.digest,
+    session_id: token.sessionId,
+    created_at: token.createdAt,
+    expires_at: token.expiresAt,
+  }),
+)
+
+const useToken = prepareQuery((database, { digest, at, successorSealed }: TokenUse) =>
+  database
+    .updateTable('refresh_tokens')
+    .set({ used_at: at, successor_sealed: successorSealed })
+    .where('digest', '=', digest)
+    .where('used_at', 'is', null)
+    .where('expires_at', '>', at)
+    .where('session_id', 'in', (inside) =>
+      inside
+        .selectFrom('sessions')
+        .innerJoin('users', 'users.id', 'sessions.user_id')
+        .select('sessions.id')
+        .whereRef('sessions.id', '=', 'refresh_tokens.session_id')
+        .where('sessions.revoked_at', 'is', null)
+        .where('sessions.expires_at', '>', at)
+        .where('users.is_active', '=', 1),
+    )
+    .returning('session_id'),
+)
+
+const tokenByDigest = prepareQuery((database, { digest }: { digest: string }) =>
+  database
+    .selectFrom('refresh_tokens')
+    .select(['session_id', 'used_at', 'successor_sealed'])
+    .where('digest', '=', digest),
+)
+
+const liveToken = prepareQuery((database, { digest, now }: { digest: string; now: number }) =>
+  database
+    .selectFrom('refresh_tokens')
+    .innerJoin('sessions', 'sessions.id', 'refresh_tokens.session_id')
+    .innerJoin('users', 'users.id', 'sessions.user_id')
+    .selectAll('refresh_tokens')
+    .select(['users.id as user_id', 'users.email', 'users.created_at as user_created_at', 'users.last_login'])
+    .where('refresh_tokens.digest', '=', digest)
+    .where('sessions.revoked_at', 'is', null)
+    .where('sessions.expires_at', '>', now)
+    .where('users.is_active', '=', 1),
+)
 
 export function refreshTokenStore(database: Kysely<Schema>): RefreshTokenStore {
   return {
     insert: async (token) => {
-      await database
-        .insertInto('refresh_tokens')
-        .values({
-          digest: token.digest,
-          session_id: token.sessionId,
-          created_at: token.createdAt,
-          expires_at: token.expiresAt,
-        })
-        .execute()
+      await insertToken(database, token)
     },
 
-    use: async (digest, { at, successorSealed }) => {
-      const used = await database
-        .updateTable('refresh_tokens')
-        .set({ used_at: at, successor_sealed: successorSealed })
-        .where('digest', '=', digest)
-        .where('used_at', 'is', null)
-        .where('expires_at', '>', at)
-        .where('session_id', 'in', (inside) =>
-          inside
-            .selectFrom('sessions')
-            .innerJoin('users', 'users.id', 'sessions.user_id')
-            .select('sessions.id')
-            .whereRef('sessions.id', '=', 'refresh_tokens.session_id')
-            .where('sessions.revoked_at', 'is', null)
-            .where('sessions.expires_at', '>', at)
-            .where('users.is_active', '=', 1),
-        )
-        .returning('session_id')
-        .executeTakeFirst()
-      return used && (used.session_id as SessionId)
+    use: async (digest, use) => {
+      const { rows } = await useToken(database, { digest, ...use })
+      return rows[0] && (rows[0].session_id as SessionId)
     },
 
     findUsed: async (digest) => {
-      const row = await database
-        .selectFrom('refresh_tokens')
-        .select(['session_id', 'used_at', 'successor_sealed'])
-        .where('digest', '=', digest)
-        .executeTakeFirst()
+      const { rows } = await tokenByDigest(database, { digest })
+      const [row] = rows
       if (!row || row.used_at === null || row.successor_sealed === null) return undefined
       return {
         sessionId: row.session_id as SessionId,
@@ -55,17 +80,8 @@ export function refreshTokenStore(database: Kysely<Schema>): RefreshTokenStore {
     },
 
     findLive: async (digest, now) => {
-      const row = await database
-        .selectFrom('refresh_tokens')
-        .innerJoin('sessions', 'sessions.id', 'refresh_tokens.session_id')
-        .innerJoin('users', 'users.id', 'sessions.user_id')
-        .selectAll('refresh_tokens')
-        .select(['users.id as user_id', 'users.email', 'users.created_at as user_created_at', 'users.last_login'])
-        .where('refresh_tokens.digest', '=', digest)
-        .where('sessions.revoked_at', 'is', null)
-        .where('sessions.expires_at', '>', now)
-        .where('users.is_active', '=', 1)
-        .executeTakeFirst()
+      const { rows } = await liveToken(database, { digest, now })
+      const [row] = rows
       if (!row) return undefined
       return {
         token: {

@@ -1,19 +1,25 @@
 import type { Kysely } from 'kysely'
 import type { SessionId } from '../domain/session.ts'
 import type { RevocationStore } from '../domain/store.ts'
+import { prepareQuery } from './prepared-query.ts'
 import type { Schema } from './schema.ts'
+
+type Page = { sequence: number; now: number; limit: number }
+
+const endsAfter = prepareQuery((database, { sequence, now, limit }: Page) =>
+  database
+    .selectFrom('revocations')
+    .select(['sequence', 'session_id', 'session_number', 'access_expires_at'])
+    .where('sequence', '>', sequence)
+    .where('access_expires_at', '>', now)
+    .orderBy('sequence')
+    .limit(limit),
+)
 
 export function revocationStore(database: Kysely<Schema>): RevocationStore {
   return {
-    after: async (sequence, { now, limit }) => {
-      const rows = await database
-        .selectFrom('revocations')
-        .select(['sequence', 'session_id', 'session_number', 'access_expires_at'])
-        .where('sequence', '>', sequence)
-        .where('access_expires_at', '>', now)
-        .orderBy('sequence')
-        .limit(limit)
-        .execute()
+    after: async (sequence, page) => {
+      const { rows } = await endsAfter(database, { sequence, ...page })
       return rows.map((row) => ({
         sequence: row.sequence,
         sessionId: row.session_id as SessionId,

@@ -1,4 +1,4 @@
-import type { Kysely, Selectable, UpdateQueryBuilder, UpdateResult } from 'kysely'
+import type { Kysely, Selectable } from 'kysely'
 import type { NewSession, RevocationReason, Session, SessionId } from '../domain/session.ts'
 import { sessionsPerList } from '../domain/status-list.ts'
 import type { SessionStore } from '../domain/store.ts'
@@ -6,26 +6,81 @@ import type { UserId } from '../domain/user.ts'
 import type { TellEnds } from './engine.ts'
 import { hold } from './locks.ts'
 import { endOfPiece } from './pieces.ts'
+import { prepareQuery } from './prepared-query.ts'
 import { rowsPerInsert, type Schema } from './schema.ts'
 import { inTransaction } from './transaction.ts'
 
 const hour = 3_600_000
+
+type SessionRow = Omit<Selectable<Schema['sessions']>, 'revoked_at' | 'revoked_reason'>
+
+const insertSession = prepareQuery((database, row: Omit<SessionRow, 'number'>) =>
+  database
+    .insertInto('sessions')
+    .values({ ...row, revoked_at: null, revoked_reason: null })
+    .returning('number'),
+)
+
+const lastingList = prepareQuery((database, { list, expiresAt }: { list: number; expiresAt: number }) =>
+  database.selectFrom('status_lists').select('list').where('list', '=', list).where('expires_at', '>=', expiresAt),
+)
+
+type LiveSession = { id: SessionId; now: number }
+
+function liveSession(database: Kysely<Schema>, { id, now }: LiveSession) {
+  return database
+    .selectFrom('sessions')
+    .innerJoin('users', 'users.id', 'sessions.user_id')
+    .selectAll('sessions')
+    .select(['users.email', 'users.created_at as user_created_at', 'users.last_login'])
+    .where('sessions.id', '=', id)
+    .where('sessions.revoked_at', 'is', null)
+    .where('sessions.expires_at', '>', now)
+    .where('users.is_active', '=', 1)
+}
+
+const readLive = prepareQuery(liveSession)
+const holdLive = prepareQuery((database, given: LiveSession) => liveSession(database, given).forNoKeyUpdate('sessions'))
+
+type SessionUse = { id: SessionId; at: number; accessExpiresAt: number }
+
+const recordUse = prepareQuery((database, { id, at, accessExpiresAt }: SessionUse) =>
+  database
+    .updateTable('sessions')
+    // Never less: an earlier token, of a longer lifetime, may still be about.
+    .set(({ case: when, ref }) => ({
+      last_used_at: at,
+      access_expires_at: when()
+        .when('access_expires_at', '>', accessExpiresAt)
+        .then(ref('access_expires_at'))
+        .else(accessExpiresAt)
+        .end(),
+    }))
+    .where('id', '=', id),
+)
+
+type Ending = { at: number; reason: RevocationReason }
+
+function endingSessions(database: Kysely<Schema>, { at, reason }: Ending) {
+  return database
+    .updateTable('sessions')
+    .set({ revoked_at: at, revoked_reason: reason })
+    .where('revoked_at', 'is', null)
+    .returning(['id', 'number', 'access_expires_at'])
+}
+
+const endSession = prepareQuery((database, { id, ...ending }: Ending & { id: SessionId }) =>
+  endingSessions(database, ending).where('id', '=', id),
+)
 
 export function sessionStore(database: Kysely<Schema>, tellEnds: TellEnds): SessionStore {
   /**
    * Ends sessions and numbers their ends. Who follows the numbers never looks back, so they must become visible in
    * their order: they are given out by one transaction at a time, up to its commit.
    */
-  async function end(
-    these: (sessions: EndingSessions) => EndingSessions,
-    { at, reason }: { at: number; reason: RevocationReason },
-  ): Promise<number> {
+  async function end(these: (inside: Kysely<Schema>) => Promise<EndedRow[]>, { at }: Ending): Promise<number> {
     return inTransaction(database, async (inside) => {
-      const ended = await these(
-        inside.updateTable('sessions').set({ revoked_at: at, revoked_reason: reason }).where('revoked_at', 'is', null),
-      )
-        .returning(['id', 'number', 'access_expires_at'])
-        .execute()
+      const ended = await these(inside)
       if (ended.length > 0) await publish(inside, ended, at)
       return ended.length
     })
@@ -51,8 +106,8 @@ export function sessionStore(database: Kysely<Schema>, tellEnds: TellEnds): Sess
    */
   async function prolongList(list: number, sessionExpiresAt: number): Promise<void> {
     const expiresAt = Math.ceil(sessionExpiresAt / hour) * hour
-    const lasting = database.selectFrom('status_lists').select('list').where('list', '=', list)
-    if (await lasting.where('expires_at', '>=', expiresAt).executeTakeFirst()) return
+    const { rows } = await lastingList(database, { list, expiresAt })
+    if (rows.length > 0) return
 
     await database
       .insertInto('status_lists')
@@ -65,26 +120,15 @@ export function sessionStore(database: Kysely<Schema>, tellEnds: TellEnds): Sess
 
   return {
     insert: async (session) => {
-      const { number } = await database
-        .insertInto('sessions')
-        .values({ ...toRow(session), revoked_at: null, revoked_reason: null })
-        .returning('number')
-        .executeTakeFirstOrThrow()
+      const { rows } = await insertSession(database, toRow(session))
+      const [{ number }] = rows as [{ number: number }]
       await prolongList(Math.floor(number / sessionsPerList), session.expiresAt)
       return { ...session, number }
     },
 
     findLive: async (id, now) => {
-      const live = database
-        .selectFrom('sessions')
-        .innerJoin('users', 'users.id', 'sessions.user_id')
-        .selectAll('sessions')
-        .select(['users.email', 'users.created_at as user_created_at', 'users.last_login'])
-        .where('sessions.id', '=', id)
-        .where('sessions.revoked_at', 'is', null)
-        .where('sessions.expires_at', '>', now)
-        .where('users.is_active', '=', 1)
-      const row = await (database.isTransaction ? live.forNoKeyUpdate('sessions') : live).executeTakeFirst()
+      const { rows } = await (database.isTransaction ? holdLive : readLive)(database, { id, now })
+      const [row] = rows
       if (!row) return undefined
       const session = toSession(row)
       const lastLoginAt = row.last_login ?? undefined
@@ -94,23 +138,14 @@ export function sessionStore(database: Kysely<Schema>, tellEnds: TellEnds): Sess
       }
     },
 
-    recordUse: async (id, { at, accessExpiresAt }) => {
-      await database
-        .updateTable('sessions')
-        // Never less: an earlier token, of a longer lifetime, may still be about.
-        .set(({ case: when, ref }) => ({
-          last_used_at: at,
-          access_expires_at: when()
-            .when('access_expires_at', '>', accessExpiresAt)
-            .then(ref('access_expires_at'))
-            .else(accessExpiresAt)
-            .end(),
-        }))
-        .where('id', '=', id)
-        .execute()
+    recordUse: async (id, use) => {
+      await recordUse(database, { id, ...use })
     },
 
-    revoke: async (id, ending) => (await end((sessions) => sessions.where('id', '=', id), ending)) === 1,
+    revoke: async (id, ending) => {
+      const ended = await end(async (inside) => (await endSession(inside, { id, ...ending })).rows, ending)
+      return ended === 1
+    },
 
     listLiveOf: async (userId, { now, usedSince, limit }) => {
       const rows = await database
@@ -130,9 +165,9 @@ export function sessionStore(database: Kysely<Schema>, tellEnds: TellEnds): Sess
     },
 
     revokeAllOf: async (userId, { except, ...ending }) =>
-      end((sessions) => {
-        const own = sessions.where('user_id', '=', userId).where('expires_at', '>', ending.at)
-        return except === undefined ? own : own.where('id', '!=', except)
+      end(async (inside) => {
+        const own = endingSessions(inside, ending).where('user_id', '=', userId).where('expires_at', '>', ending.at)
+        return (except === undefined ? own : own.where('id', '!=', except)).execute()
       }, ending),
 
     newest: async () => {
@@ -147,11 +182,12 @@ export function sessionStore(database: Kysely<Schema>, tellEnds: TellEnds): Sess
       const last = await endOfPiece(database, 'sessions', { after, limit })
       const next = last !== undefined && last < upTo ? last : undefined
       const revoked = await end(
-        (sessions) =>
-          sessions
+        (inside) =>
+          endingSessions(inside, ending)
             .where('number', '>', after)
             .where('number', '<=', next ?? upTo)
-            .where('expires_at', '>', ending.at),
+            .where('expires_at', '>', ending.at)
+            .execute(),
         ending,
       )
       return { revoked, next }
@@ -168,10 +204,6 @@ export function sessionStore(database: Kysely<Schema>, tellEnds: TellEnds): Sess
     },
   }
 }
-
-type SessionRow = Omit<Selectable<Schema['sessions']>, 'revoked_at' | 'revoked_reason'>
-
-type EndingSessions = UpdateQueryBuilder<Schema, 'sessions', 'sessions', UpdateResult>
 
 type EndedRow = Pick<SessionRow, 'id' | 'number' | 'access_expires_at'>
 

@@ -1,7 +1,48 @@
 import type { Kysely, Selectable } from 'kysely'
 import type { UserStore } from '../domain/store.ts'
 import type { User, UserId } from '../domain/user.ts'
+import { prepareQuery } from './prepared-query.ts'
 import type { Schema } from './schema.ts'
+
+type UserRow = Selectable<Schema['users']>
+
+const userOrDecoy = prepareQuery((database, { wanted, ...stand }: UserRow & { wanted: string }) =>
+  database
+    .selectFrom(database.selectNoFrom(({ lit }) => lit(1).as('one')).as('always'))
+    .leftJoin('users', (join) => join.on('users.email', '=', wanted))
+    .select(({ fn, val }) => [
+      fn.coalesce('users.id', val(stand.id)).as('id'),
+      fn.coalesce('users.email', val(stand.email)).as('email'),
+      fn.coalesce('users.password_hash', val(stand.password_hash)).as('password_hash'),
+      fn.coalesce('users.created_at', val(stand.created_at)).as('created_at'),
+      fn.coalesce('users.last_login', val(stand.last_login)).as('last_login'),
+      fn.coalesce('users.is_active', val(stand.is_active)).as('is_active'),
+    ]),
+)
+
+function userById(database: Kysely<Schema>, { id }: { id: UserId }) {
+  return database.selectFrom('users').selectAll().where('id', '=', id)
+}
+
+const readUser = prepareQuery(userById)
+const holdUser = prepareQuery((database, given: { id: UserId }) => userById(database, given).forNoKeyUpdate())
+
+const recordLogin = prepareQuery((database, { id, at }: { id: UserId; at: number }) =>
+  database.updateTable('users').set({ last_login: at }).where('id', '=', id),
+)
+
+type UserNetwork = { id: UserId; network: string }
+
+const knownNetwork = prepareQuery((database, { id, network }: UserNetwork) =>
+  database.selectFrom('known_networks').select('network').where('user_id', '=', id).where('network', '=', network),
+)
+
+const rememberNetwork = prepareQuery((database, { id, network, at }: UserNetwork & { at: number }) =>
+  database
+    .insertInto('known_networks')
+    .values({ user_id: id, network, last_login: at })
+    .onConflict((conflict) => conflict.columns(['user_id', 'network']).doUpdateSet({ last_login: at })),
+)
 
 export function userStore(database: Kysely<Schema>): UserStore {
   return {
@@ -21,24 +62,14 @@ export function userStore(database: Kysely<Schema>): UserStore {
 
     findOrDecoy: async (email, decoy) => {
       const stand = toRow(decoy)
-      const row = await database
-        .selectFrom(database.selectNoFrom(({ lit }) => lit(1).as('one')).as('always'))
-        .leftJoin('users', (join) => join.on('users.email', '=', email))
-        .select(({ fn, val }) => [
-          fn.coalesce('users.id', val(stand.id)).as('id'),
-          fn.coalesce('users.email', val(stand.email)).as('email'),
-          fn.coalesce('users.password_hash', val(stand.password_hash)).as('password_hash'),
-          fn.coalesce('users.created_at', val(stand.created_at)).as('created_at'),
-          fn.coalesce('users.last_login', val(stand.last_login)).as('last_login'),
-          fn.coalesce('users.is_active', val(stand.is_active)).as('is_active'),
-        ])
-        .executeTakeFirstOrThrow()
+      const { rows } = await userOrDecoy(database, { wanted: email, ...stand })
+      const [row] = rows as [UserRow]
       return { user: toUser(row), isKnown: row.id !== stand.id }
     },
 
     findById: async (id) => {
-      const user = database.selectFrom('users').selectAll().where('id', '=', id)
-      const row = await (database.isTransaction ? user.forNoKeyUpdate() : user).executeTakeFirst()
+      const { rows } = await (database.isTransaction ? holdUser : readUser)(database, { id })
+      const [row] = rows
       return row && toUser(row)
     },
 
@@ -49,7 +80,7 @@ export function userStore(database: Kysely<Schema>): UserStore {
     },
 
     recordLogin: async (id, at) => {
-      await database.updateTable('users').set({ last_login: at }).where('id', '=', id).execute()
+      await recordLogin(database, { id, at })
     },
 
     replacePasswordHash: async (id, { oldHash, newHash }) => {
@@ -73,26 +104,17 @@ export function userStore(database: Kysely<Schema>): UserStore {
     },
 
     knowsNetwork: async (id, network) => {
-      const row = await database
-        .selectFrom('known_networks')
-        .select('network')
-        .where('user_id', '=', id)
-        .where('network', '=', network)
-        .executeTakeFirst()
-      return row !== undefined
+      const { rows } = await knownNetwork(database, { id, network })
+      return rows.length > 0
     },
 
     rememberNetwork: async (id, network, at) => {
-      await database
-        .insertInto('known_networks')
-        .values({ user_id: id, network, last_login: at })
-        .onConflict((conflict) => conflict.columns(['user_id', 'network']).doUpdateSet({ last_login: at }))
-        .execute()
+      await rememberNetwork(database, { id, network, at })
     },
   }
 }
 
-function toRow(user: User): Selectable<Schema['users']> {
+function toRow(user: User): UserRow {
   return {
     id: user.id,
     email: user.email,
@@ -103,7 +125,7 @@ function toRow(user: User): Selectable<Schema['users']> {
   }
 }
 
-function toUser(row: Selectable<Schema['users']>): User {
+function toUser(row: UserRow): User {
   return {
     id: row.id as UserId,
     email: row.email,

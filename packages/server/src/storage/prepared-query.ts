@@ -1,0 +1,39 @@
+import type { Compilable, CompiledQuery, Kysely, QueryResult } from 'kysely'
+import type { Schema } from './schema.ts'
+
+/** Stands in the text of a query for a value that is known when it runs. */
+class Slot {
+  readonly name: string
+
+  constructor(name: string) {
+    this.name = name
+  }
+}
+
+/**
+ * A query that is built and put into words once for each database, and from then on run with other values: to build it
+ * costs more than to run it.
+ * @param build may hand each of the given values on to Kysely as it is, and nothing else: in its place stands a slot. What is
+ *   given must always have the same members, none of them a list
+ */
+export function prepareQuery<Given extends object, Row>(
+  build: (database: Kysely<Schema>, given: Given) => Compilable<Row>,
+): (database: Kysely<Schema>, given: Given) => Promise<QueryResult<Row>> {
+  const compiled = new WeakMap<object, CompiledQuery<Row>>()
+
+  function compile(database: Kysely<Schema>, given: Given): CompiledQuery<Row> {
+    const slots = Object.fromEntries(Object.keys(given).map((name) => [name, new Slot(name)]))
+    return build(database, slots as Given).compile()
+  }
+
+  return (database, given) => {
+    // The same in every transaction of a database.
+    const { adapter } = database.getExecutor()
+    const query = compiled.get(adapter) ?? compile(database, given)
+    compiled.set(adapter, query)
+    const parameters = query.parameters.map((value) =>
+      value instanceof Slot ? given[value.name as keyof Given] : value,
+    )
+    return database.executeQuery({ ...query, parameters })
+  }
+}
