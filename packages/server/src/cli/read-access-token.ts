@@ -13,6 +13,7 @@ export async function readAccessToken(verifier: Verifier, token: string): Promis
     return {
       issuer: claims.iss,
       audience: typeof claims.aud === 'string' ? claims.aud : undefined,
+      clientId: typeof claims['client_id'] === 'string' ? claims['client_id'] : undefined,
       userId: claims.user_id as UserId,
       email: claims.email,
       sessionId: claims.sid as SessionId,

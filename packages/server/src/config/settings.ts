@@ -206,7 +206,8 @@ export const settings = {
   }),
   JWT_AUDIENCE: setting({
     fallback: '',
-    meaning: '`aud` of every token, when wanted. Verifiers must then name the same audience.',
+    meaning:
+      '`aud` of every token, when wanted; `client_id` (`latchkey`) comes with it, as RFC 9068 asks. Verifiers must then name the same audience.',
     read: optionalText,
   }),
   ACCESS_TOKEN_TTL: setting({

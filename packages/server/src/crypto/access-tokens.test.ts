@@ -85,18 +85,19 @@ describe.each(signers)('with $algorithm', ({ algorithm, signer, key, header }) =
   })
 })
 
-test('signAccessToken() names the audience where one is configured', async () => {
+test('signAccessToken() names the audience where one is configured, and then a client [RFC9068-2.2]', async () => {
   const token = signAccessToken({ ...facts, audience: 'https://api.example.com' }, { secret })
 
   const { payload } = await jwtVerify(token, secret, { currentDate: new Date(issuedAt * 1000) })
-  expect(payload.aud).toBe('https://api.example.com')
+  expect(payload).toMatchObject({ aud: 'https://api.example.com', client_id: 'latchkey' })
 })
 
-test('signAccessToken() writes no aud at all where none is configured', async () => {
+test('signAccessToken() writes neither aud nor client_id where no audience is configured', async () => {
   const token = signAccessToken(facts, { secret })
 
   const { payload } = await jwtVerify(token, secret, { currentDate: new Date(issuedAt * 1000) })
-  expect(payload).not.toHaveProperty('aud')
+  expect(Object.keys(payload)).not.toContain('aud')
+  expect(Object.keys(payload)).not.toContain('client_id')
 })
 
 test('signAccessToken() signs ES256 with both halves of the signature in full (RFC 7518, section 3.4)', () => {

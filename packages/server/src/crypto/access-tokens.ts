@@ -18,19 +18,23 @@ export type AccessTokenFacts = {
   expiresAt: number
 }
 
-/** What an access token says of its session and user: everything but where the session's bit stands. */
-export type AccessTokenWords = Omit<AccessTokenFacts, 'status'>
+/** What is read back of an access token: everything but where the session's bit stands. */
+export type AccessTokenWords = Omit<AccessTokenFacts, 'status'> & { clientId: string | undefined }
 
 /** What signs: a shared secret (HS256) or a private key. There is no third kind, so no token is ever unsigned. */
 export type TokenSigner = { secret: Uint8Array } | { key: SigningKey }
 
+/** Who asks for tokens, in the words of OAuth: people log in at this server itself, by no client that it registered. */
+const ownClient = 'latchkey'
+
 /**
- * Writes an access token: a JWS in compact form (RFC 7515, section 7.1) of type `at+jwt` (RFC 9068, section 2.1).
+ * Writes an access token: a JWS in compact form (RFC 7515, section 7.1) of type `at+jwt` (RFC 9068, section 2.1). With
+ * an audience it has every claim of that profile (section 2.2), so `client_id` too.
  */
 export function signAccessToken(facts: AccessTokenFacts, signer: TokenSigner): string {
   const claims = {
     iss: facts.issuer,
-    ...(facts.audience === undefined ? {} : { aud: facts.audience }),
+    ...(facts.audience === undefined ? {} : { aud: facts.audience, client_id: ownClient }),
     sub: facts.userId,
     user_id: facts.userId,
     email: facts.email,

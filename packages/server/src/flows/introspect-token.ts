@@ -13,6 +13,8 @@ export type TokenStanding = {
   issuer: string
   /** Of an access token, where one is configured. */
   audience: string | undefined
+  /** Of an access token, where it is of the full profile of RFC 9068. */
+  clientId: string | undefined
   /** Refresh tokens have none. */
   tokenId: string | undefined
   issuedAt: number
@@ -48,6 +50,7 @@ async function refreshStanding({ store, now, issuer }: Deps, presented: string) 
     email: profile.email,
     issuer,
     audience: undefined,
+    clientId: undefined,
     tokenId: undefined,
     issuedAt: Math.floor(token.createdAt / 1000),
     expiresAt: Math.floor(token.expiresAt / 1000),

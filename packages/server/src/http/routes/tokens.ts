@@ -25,6 +25,7 @@ const activeSchema = z
     username: z.string().openapi({ description: 'The email of the account as it is now' }),
     iss: z.string(),
     aud: z.string().optional(),
+    client_id: z.string().optional().openapi({ description: 'Of an access token that has an audience' }),
     jti: z.uuid().optional().openapi({ description: 'Of an access token' }),
     iat: z.int(),
     exp: z.int(),
@@ -34,12 +35,12 @@ const activeSchema = z
   })
   .openapi('ActiveToken')
 
-/** Members that are not known (`client_id`, `scope`) are left out, as RFC 7662, section 2.2, has it. */
+/** Members that are not known (`scope`) are left out, as RFC 7662, section 2.2, has it. */
 function toAnswer(
   standing: TokenStanding | undefined,
 ): z.output<typeof activeSchema> | z.output<typeof inactiveSchema> {
   if (!standing) return { active: false }
-  const { audience, tokenId } = standing
+  const { audience, clientId, tokenId } = standing
   return {
     active: true,
     sub: standing.userId,
@@ -48,6 +49,7 @@ function toAnswer(
     username: standing.email,
     iss: standing.issuer,
     ...(audience === undefined ? {} : { aud: audience }),
+    ...(clientId === undefined ? {} : { client_id: clientId }),
     ...(tokenId === undefined ? {} : { jti: tokenId }),
     iat: standing.issuedAt,
     exp: standing.expiresAt,
