@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { expect, onTestFinished } from 'vitest'
+import { onTestFinished, vi } from 'vitest'
 import { databaseOf, engine } from '../src/testing/test-database.ts'
 
 const program = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url))
@@ -10,17 +10,22 @@ const repository = fileURLToPath(new URL('../../..', import.meta.url))
 /** How a process of the product is started, unless a test says otherwise. */
 export const byNode = [process.execPath, '--conditions=latchkey-source', program]
 
-/** `hasOwnGroup`: signals to the group of the process do not reach the tests. */
+/**
+ * `hasOwnGroup`: signals to the group of the process do not reach the tests. `whenOver` is told how to end the process,
+ * which otherwise ends with the test.
+ */
 type Surroundings = {
   folder: string
   settings?: Record<string, string>
   input?: string
   command?: string[]
   hasOwnGroup?: boolean
+  whenOver?: (end: () => Promise<void>) => void
 }
 
-/** A process of the product with nothing of ours in its environment but what is given. It ends with the test. */
-function start(words: readonly string[], { folder, settings = {}, input, command, hasOwnGroup = false }: Surroundings) {
+/** A process of the product with nothing of ours in its environment but what is given. */
+function start(words: readonly string[], surroundings: Surroundings) {
+  const { folder, settings = {}, input, command, hasOwnGroup = false, whenOver = onTestFinished } = surroundings
   const [file = '', ...before] = command ?? byNode
   const child = spawn(file, [...before, ...words], {
     cwd: folder,
@@ -46,7 +51,7 @@ function start(words: readonly string[], { folder, settings = {}, input, command
   child.stdin.on('error', () => {})
   child.stdin.end(input ?? '')
   const closed = once(child, 'close')
-  onTestFinished(async () => {
+  whenOver(async () => {
     child.kill('SIGKILL')
     await closed
   })
@@ -69,7 +74,7 @@ export async function serve(surroundings: Surroundings) {
   const { child, closed, stdout, stderr } = start(['serve'], surroundings)
   const url = () => /Latchkey listens on (\S+)/.exec(stderr())?.[1] ?? ''
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null
-  await expect.poll(() => url() !== '' || hasEnded(), { timeout: 45_000, message: 'the server starts' }).toBe(true)
+  await vi.waitUntil(() => url() !== '' || hasEnded(), { timeout: 45_000 })
   if (url() === '') {
     await closed
     throw new Error(
