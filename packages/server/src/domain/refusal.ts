@@ -15,6 +15,7 @@ export const refusals = {
   VALIDATION_ERROR: 'Invalid input',
   NOT_FOUND: 'Not found',
   METHOD_NOT_ALLOWED: 'Method not allowed',
+  NOT_IMPLEMENTED: 'Not implemented',
   REQUEST_TIMEOUT: 'Request took too long',
   PAYLOAD_TOO_LARGE: 'Request body too large',
   UNSUPPORTED_MEDIA_TYPE: 'Content type not supported',

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import type { TokenSigner } from '../crypto/access-tokens.ts'
 import { digestOf } from '../crypto/secrets.ts'
 import { signStatusList } from '../crypto/status-list-tokens.ts'
@@ -13,8 +14,14 @@ export type StatusLists = {
   read(list: number): Promise<PublishedList | undefined>
 }
 
-/** `tag` is the same for the same bits, key and period, in whichever process. */
-export type PublishedList = { token: string; tag: string; cursor: number }
+export type PublishedList = {
+  token: string
+  /** The token for who takes it compressed: base64 loses a quarter, though what it holds is compressed already. */
+  inGzip(): Uint8Array<ArrayBuffer>
+  /** The same for the same bits, key and period, in whichever process. */
+  tag: string
+  cursor: number
+}
 
 /** How long a standard verifier may keep a list: the staleness that ours allows by default. */
 export const statusListTtlSeconds = 30
@@ -30,9 +37,9 @@ type PublishDeps = {
   now(): number
 }
 
-/** Signs each version of a list once, when it is first asked for. */
+/** Signs and compresses each version of a list once, when it is first asked for. */
 export function publishStatusLists({ store, revocations, currentSigner, issuer, now }: PublishDeps): StatusLists {
-  const kept = new Map<number, { edition: string; token: string; tag: string }>()
+  const kept = new Map<number, Omit<PublishedList, 'cursor'> & { edition: string }>()
 
   async function readLive(): Promise<Set<number>> {
     const lists = await store.statusLists.live(now() - keptAfterDeathMilliseconds)
@@ -56,7 +63,12 @@ export function publishStatusLists({ store, revocations, currentSigner, issuer, 
     const issuedAt = Math.floor(now() / 1000)
     const token = signStatusList({ issuer, uri, bits, issuedAt, lifeSeconds, ttlSeconds: statusListTtlSeconds }, signer)
     const tag = digestOf(`${uri} ${period} ${keyId} ${Buffer.from(bits ?? []).toString('latin1')}`)
-    const published = { edition, token, tag }
+    let zipped: Uint8Array<ArrayBuffer> | undefined
+    const inGzip = () => {
+      zipped ??= gzipSync(token)
+      return zipped
+    }
+    const published = { edition, token, inGzip, tag }
     kept.set(list, published)
     return published
   }
@@ -74,8 +86,8 @@ export function publishStatusLists({ store, revocations, currentSigner, issuer, 
       if (!(await readLive()).has(list)) return undefined
       const signer = await currentSigner()
       const snapshot = revocations.snapshotOf(list)
-      const { token, tag } = publish(list, snapshot, signer)
-      return { token, tag, cursor: snapshot.cursor }
+      const { token, inGzip, tag } = publish(list, snapshot, signer)
+      return { token, inGzip, tag, cursor: snapshot.cursor }
     },
   }
 }

@@ -43,6 +43,7 @@ const refusalText: Record<number, string> = {
   413: 'Request body too large',
   415: 'Content type not supported',
   429: 'Too many requests',
+  501: 'Not implemented',
   503: 'Service busy or not ready',
 }
 

@@ -1,4 +1,4 @@
-import { inflateSync } from 'node:zlib'
+import { gunzipSync, inflateSync } from 'node:zlib'
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose'
 import { expect, test } from 'vitest'
 import { ada, callerOf, testHouse } from '../../testing/test-house.ts'
@@ -31,6 +31,16 @@ function setIn(token: string): number[] {
   const { lst } = decodeJwt(token)['status_list'] as { lst: string }
   const bits = inflateSync(Buffer.from(lst, 'base64url'))
   return Array.from({ length: bits.length * 8 }, (_, at) => at).filter((at) => ((bits[at >> 3] ?? 0) >> (at & 7)) & 1)
+}
+
+/** The list as its bytes go out to who takes these codings. */
+async function readIn({ app }: House, encodings: string) {
+  const request = new Request(uri, { headers: { 'accept-encoding': encodings } })
+  const answer = await app.fetch(request, { remoteAddress: '192.0.2.1' })
+  const [encoding, vary, length] = ['content-encoding', 'vary', 'content-length'].map((name) =>
+    answer.headers.get(name),
+  )
+  return { encoding, vary, length, body: Buffer.from(await answer.arrayBuffer()) }
 }
 
 test('GET /.well-known/status-lists names the lists that live, and how far they are complete', async () => {
@@ -101,6 +111,49 @@ test('GET a status list answers 304 until a session ends, and tells how far it i
 
   expect([before.status, before.text, before.headers.get('revocation-cursor')]).toEqual([304, '', '1'])
   expect([after.status, after.headers.get('revocation-cursor')]).toEqual([200, '2'])
+})
+
+test('a status list goes out in gzip to who takes it (draft, section 8.2)', async () => {
+  const house = await houseWithAda()
+  const { text } = await house.request(path)
+  const takers = ['gzip', 'gzip, deflate, br', 'br;q=1.0, GZip;q=0.8', 'identity;q=0.5, gzip ; q=1.000']
+
+  const answers = await Promise.all(takers.map((encodings) => readIn(house, encodings)))
+
+  for (const { encoding, vary, length, body } of answers) {
+    expect([encoding, vary, length]).toEqual(['gzip', 'Accept-Encoding', String(body.length)])
+    expect(gunzipSync(body).toString()).toBe(text)
+  }
+})
+
+test('a status list goes out as it is to who does not take gzip', async () => {
+  const house = await houseWithAda()
+  const { text } = await house.request(path)
+  const others = ['', 'identity', 'br', 'gzip;q=0', 'gzip;q=0.000, *', 'xgzip', 'gzip;level=9']
+
+  const answers = await Promise.all(others.map((encodings) => readIn(house, encodings)))
+
+  for (const { encoding, vary, body } of answers) {
+    expect([encoding, vary, body.toString()]).toEqual([null, 'Accept-Encoding', text])
+  }
+})
+
+test('a status list that is known already is told so in either coding', async () => {
+  const house = await houseWithAda()
+  const tag = (await house.request(path)).headers.get('etag') ?? ''
+
+  const answer = await house.request(path, { headers: { 'if-none-match': tag, 'accept-encoding': 'gzip' } })
+
+  expect([answer.status, answer.headers.get('vary')]).toEqual([304, 'Accept-Encoding'])
+})
+
+test('GET a status list as it was at another time answers 501, and not the list of now (draft, section 8.4)', async () => {
+  const house = await houseWithAda()
+
+  const answer = await house.request(`${path}?time=1795255200`)
+
+  expect([answer.status, answer.json().error.code]).toEqual([501, 'NOT_IMPLEMENTED'])
+  expect(answer.headers.get('cache-control')).toBe('no-store')
 })
 
 test('a status list is signed once for each version', async () => {

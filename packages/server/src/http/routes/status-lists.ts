@@ -17,6 +17,9 @@ const notModified = {
   headers: cursorHeader,
 }
 
+/** By name, and not with a weight of nothing (RFC 9110, section 12.5.3). */
+const gzipIsTaken = /(^|,)\s*gzip\s*(;\s*q\s*=\s*(1(\.0*)?|0\.[0-9]*[1-9][0-9]*)\s*)?(,|$)/i
+
 /** The lists of revoked sessions, as any verifier of the Token Status List draft reads them. */
 export const statusListEndpoints: Endpoint[] = [
   {
@@ -42,7 +45,9 @@ export const statusListEndpoints: Endpoint[] = [
       path: `${statusListsPath}/{list}`,
       operationId: 'readStatusList',
       summary: 'A signed status list (draft-ietf-oauth-status-list, section 5.1)',
-      description: 'One bit for each session: 1 is revoked. Access tokens name their list and index in `status`.',
+      description:
+        'One bit for each session: 1 is revoked. Access tokens name their list and index in `status`. In gzip for who ' +
+        'takes it. With `time` in the query 501: what a list was at another time is not told.',
       tags: ['Tokens'],
       request: { params: z.object({ list: z.string().regex(/^(0|[1-9][0-9]{0,9})$/) }) },
       responses: {
@@ -52,10 +57,11 @@ export const statusListEndpoints: Endpoint[] = [
           content: { 'application/statuslist+jwt': { schema: { type: 'string' } } },
         },
         304: notModified,
-        ...failures(404, 429),
+        ...failures(404, 429, 501),
       },
     },
     handle: async (c, { statusLists, settings }) => {
+      if (c.req.query('time') !== undefined) throw new Refusal('NOT_IMPLEMENTED')
       const list = c.req.param('list') ?? ''
       const published = /^(0|[1-9][0-9]{0,9})$/.test(list) ? await statusLists.read(Number(list)) : undefined
       if (!published) throw new Refusal('NOT_FOUND')
@@ -64,8 +70,13 @@ export const statusListEndpoints: Endpoint[] = [
       openToAll(c, published.cursor)
       c.header('Cache-Control', `public, max-age=${settings.statusListTtlSeconds}`)
       c.header('ETag', tag)
+      c.header('Vary', 'Accept-Encoding')
       if (isKnown(c.req.header('if-none-match'), tag)) return c.body(null, 304)
-      return c.body(published.token, 200, { 'Content-Type': 'application/statuslist+jwt' })
+
+      c.header('Content-Type', 'application/statuslist+jwt')
+      if (!gzipIsTaken.test(c.req.header('accept-encoding') ?? '')) return c.body(published.token)
+      const bytes = published.inGzip()
+      return c.body(bytes, 200, { 'Content-Encoding': 'gzip', 'Content-Length': String(bytes.length) })
     },
   },
 ]
