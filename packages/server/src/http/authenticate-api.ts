@@ -1,4 +1,6 @@
+import { TokenError } from '@latchkey/verify'
 import type { ApiCaller } from '../domain/api-credential.ts'
+import { Refusal } from '../domain/refusal.ts'
 import type { HttpContext, HttpDeps } from './context.ts'
 
 type Shown = { name: string | undefined; credential: string | undefined }
@@ -9,12 +11,20 @@ const nothing: Shown = { name: undefined, credential: undefined }
 
 /**
  * Which API is calling, by the credential in the Authorization header: as the password of its name (Basic) or alone
- * (Bearer). No cookie is read, so no browser can be made to call by its user's.
+ * (Bearer). No cookie is read, so no browser can be made to call by its user's. What was wrong is not told, but who came
+ * by Bearer is challenged as RFC 6750, section 3, has it: by an error.
  *
  * @throws {Refusal} AUTH_API_INVALID, RATE_LIMIT_EXCEEDED
  */
-export function authenticateApi(c: HttpContext, { auth }: HttpDeps): Promise<ApiCaller> {
-  return auth.authenticateApi({ ...readCredential(c.req.header('authorization')), origin: c.get('origin') })
+export async function authenticateApi(c: HttpContext, { auth }: HttpDeps): Promise<ApiCaller> {
+  const header = c.req.header('authorization')
+  try {
+    return await auth.authenticateApi({ ...readCredential(header), origin: c.get('origin') })
+  } catch (error) {
+    const isBearer = /^bearer /i.test(header ?? '')
+    if (!isBearer || !(error instanceof Refusal && error.code === 'AUTH_API_INVALID')) throw error
+    throw new Refusal('AUTH_API_INVALID', { cause: new TokenError('AUTH_INVALID') })
+  }
 }
 
 function readCredential(header = ''): Shown {

@@ -71,16 +71,18 @@ export function refusalOf(thrown: unknown): Refusal {
   return new Refusal('UNAVAILABLE', { cause: thrown, retryAfterSeconds: 1 })
 }
 
-/** What an API may show instead (RFC 7617, RFC 6750). No error is named: nobody learns what was wrong with the last one. */
-const apiChallenge = 'Basic realm="latchkey", charset="UTF-8", Bearer realm="latchkey"'
+/** What an API may show (RFC 7617); Bearer is the other way. */
+const apiChallenge = 'Basic realm="latchkey", charset="UTF-8"'
+
+const bearerChallenge = 'Bearer realm="latchkey"'
 
 /** RFC 6750, section 3: a challenge with every 401, and with the 400 of credentials that come twice. */
 function challengeHeader({ code, cause }: Refusal): Record<string, string> {
-  if (code === 'AUTH_API_INVALID') return { 'www-authenticate': apiChallenge }
   const challenge = cause instanceof TokenError ? challengeFor(cause) : undefined
+  if (code === 'AUTH_API_INVALID') return { 'www-authenticate': `${apiChallenge}, ${challenge ?? bearerChallenge}` }
   if (challenge) return { 'www-authenticate': challenge }
   if (code === 'AUTH_REVOKED') return { 'www-authenticate': challengeFor(new TokenError('AUTH_REVOKED')) ?? 'Bearer' }
-  return statusOf[code] === 401 ? { 'www-authenticate': 'Bearer realm="latchkey"' } : {}
+  return statusOf[code] === 401 ? { 'www-authenticate': bearerChallenge } : {}
 }
 
 function waitHeaders({ retryAfterSeconds, quota }: Refusal): Record<string, string> {

@@ -173,6 +173,13 @@ test.each(notGood)(
   },
 )
 
+/** By RFC 6750, section 3, an error is named to who came with a Bearer credential, and to nobody else. */
+const basicChallenge = 'Basic realm="latchkey", charset="UTF-8"'
+const challengeOf = ({ authorization = '' }: Record<string, string>) =>
+  /^bearer /i.test(authorization)
+    ? `${basicChallenge}, Bearer realm="latchkey", error="invalid_token", error_description="The token is not valid"`
+    : `${basicChallenge}, Bearer realm="latchkey"`
+
 const wrongHeaders: [what: string, headers: (credential: string) => Record<string, string>][] = [
   ['no header', () => ({})],
   ['an unknown credential', () => ({ authorization: `Bearer lka_${'A'.repeat(43)}` })],
@@ -194,7 +201,7 @@ const wrongHeaders: [what: string, headers: (credential: string) => Record<strin
 ]
 
 test.each(wrongHeaders)(
-  'introspection and revocation with %s are refused alike, and nothing is done [RFC7662-2.1b, RFC7662-2.3]',
+  'introspection and revocation with %s are refused alike, and nothing is done [RFC7662-2.1b, RFC7662-2.3, RFC6750-3.1a, RFC6750-3.1c]',
   async (_, headersOf) => {
     const { send, verifier, credential, tokens } = await apiHouse()
     const headers = headersOf(credential)
@@ -206,9 +213,7 @@ test.each(wrongHeaders)(
 
     for (const answer of answers) {
       expect(answer.status).toBe(401)
-      expect(answer.headers.get('www-authenticate')).toBe(
-        'Basic realm="latchkey", charset="UTF-8", Bearer realm="latchkey"',
-      )
+      expect(answer.headers.get('www-authenticate')).toBe(challengeOf(headers))
       expect(answer.json().error).toStrictEqual({
         code: 'AUTH_API_INVALID',
         message: 'Invalid API credential',
