@@ -19,6 +19,20 @@ test('listPositions() gives a session the same position in another process', () 
   expect(listPositions(seed)(123_456)).toEqual(listPositions(seed)(123_456))
 })
 
+test('listPositions() never moves a session: tokens that were given out name its place', () => {
+  const positionOf = listPositions('A'.repeat(43))
+
+  const positions = [0, 1, 65_535, 65_536, 1_000_000].map(positionOf)
+
+  expect(positions).toEqual([
+    { list: 0, index: 31_148 },
+    { list: 0, index: 37_690 },
+    { list: 0, index: 41_799 },
+    { list: 1, index: 29_464 },
+    { list: 15, index: 3_007 },
+  ])
+})
+
 test('listPositions() spreads sessions differently in each list and each installation', () => {
   const [own, other] = [listPositions(seed), listPositions(newListSeed())]
   const numbers = Array.from({ length: 1_000 }, (_, at) => at)

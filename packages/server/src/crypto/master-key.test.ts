@@ -1,5 +1,16 @@
 import { execFile } from 'node:child_process'
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -28,6 +39,30 @@ test('readOrMakeMasterKey() makes the file private whatever the umask allows', (
   readOrMakeMasterKey(path)
 
   expect(statSync(path).mode & 0o777).toBe(0o600)
+})
+
+test('readOrMakeMasterKey() lets the owner read the file whatever the umask forbids', () => {
+  const path = join(testFolder(), 'master.key')
+  const umask = process.umask(0o777)
+  onTestFinished(() => void process.umask(umask))
+
+  readOrMakeMasterKey(path)
+
+  expect(statSync(path).mode & 0o777).toBe(0o600)
+})
+
+test('readOrMakeMasterKey() leaves no file open', () => {
+  const folder = testFolder()
+  const nextFile = () => {
+    const file = openSync(folder, 'r')
+    closeSync(file)
+    return file
+  }
+  const before = nextFile()
+
+  readOrMakeMasterKey(join(folder, 'master.key'))
+
+  expect(nextFile()).toBe(before)
 })
 
 test('readOrMakeMasterKey() reads the key that it made before', () => {
@@ -121,6 +156,22 @@ test('readOrMakeMasterKey() throws where the folder is missing, and makes none',
 
   expect(making).toThrow('missing')
   expect(statSync(folder, { throwIfNoEntry: false })).toBeUndefined()
+})
+
+test('readOrMakeMasterKey() says why a key cannot be kept where something else stands, and leaves nothing behind', () => {
+  const folder = testFolder()
+  const path = join(folder, 'master.key')
+  symlinkSync(join(folder, 'nowhere'), path)
+
+  const making = () => readOrMakeMasterKey(path)
+
+  expect(making).toThrow(
+    expect.objectContaining({
+      message: `Cannot keep the master key in "${path}"`,
+      cause: expect.objectContaining({ code: 'EEXIST' }),
+    }),
+  )
+  expect(readdirSync(folder)).toEqual(['master.key'])
 })
 
 function testFolder(): string {

@@ -30,7 +30,7 @@ export function readOrMakeMasterKey(path: string): MasterKey {
     if (winner) return { bytes: winner, isNew: false }
     throw new Error(`Cannot keep the master key in "${path}"`, { cause })
   } finally {
-    rmSync(draft, { force: true })
+    rmSync(draft)
   }
 }
 

@@ -3,10 +3,11 @@ import { expect, test } from 'vitest'
 import { sealUnder } from './seal.ts'
 
 const keyMaterial = new Uint8Array(32).fill(7)
-const seal = sealUnder(keyMaterial, 'signing keys')
 const plain = 'a text of thirty-three characters'
+const testSeal = () => sealUnder(keyMaterial, 'signing keys')
 
 test('sealUnder() opens what it closed, whatever the text', () => {
+  const seal = testSeal()
   const property = fc.property(fc.string({ unit: 'binary' }), (text) => seal.open(seal.close(text)) === text)
 
   const { failed } = fc.check(property)
@@ -15,6 +16,7 @@ test('sealUnder() opens what it closed, whatever the text', () => {
 })
 
 test('sealUnder() is AES-256-GCM under a key of HKDF-SHA-256, opened here by WebCrypto [ASVS 11.3.2]', async () => {
+  const seal = testSeal()
   const sealed = Buffer.from(seal.close(plain), 'base64url')
 
   const master = await crypto.subtle.importKey('raw', keyMaterial, 'HKDF', false, ['deriveKey'])
@@ -31,6 +33,7 @@ test('sealUnder() is AES-256-GCM under a key of HKDF-SHA-256, opened here by Web
 })
 
 test('open() refuses a value of which any one bit was flipped [ASVS 11.3.3]', () => {
+  const seal = testSeal()
   const sealed = Buffer.from(seal.close(plain), 'base64url')
   const flips = Array.from({ length: sealed.length * 8 }, (_, bit) => flipped(sealed, bit))
 
@@ -41,6 +44,7 @@ test('open() refuses a value of which any one bit was flipped [ASVS 11.3.3]', ()
 })
 
 test('open() refuses a value of any shorter length', () => {
+  const seal = testSeal()
   const sealed = Buffer.from(seal.close(plain), 'base64url')
   const cuts = Array.from({ length: sealed.length }, (_, length) => sealed.subarray(0, length).toString('base64url'))
 
@@ -50,12 +54,14 @@ test('open() refuses a value of any shorter length', () => {
 })
 
 test.each(['', 'x', '\u0000', 'not sealed at all'])('open() refuses %j and says that it is too short', (value) => {
+  const seal = testSeal()
   const opening = () => seal.open(value)
 
   expect(opening).toThrow('Cannot open a sealed value: it is too short')
 })
 
 test('open() refuses what was closed under another key', () => {
+  const seal = testSeal()
   const other = sealUnder(new Uint8Array(32).fill(8), 'signing keys')
 
   const opening = () => other.open(seal.close(plain))
@@ -64,6 +70,7 @@ test('open() refuses what was closed under another key', () => {
 })
 
 test('open() refuses what was closed for another purpose', () => {
+  const seal = testSeal()
   const other = sealUnder(keyMaterial, 'refresh tokens')
 
   const opening = () => other.open(seal.close(plain))
@@ -72,6 +79,7 @@ test('open() refuses what was closed for another purpose', () => {
 })
 
 test('open() refuses the end of one value behind the nonce of another', () => {
+  const seal = testSeal()
   const [one, other] = [seal.close(plain), seal.close(plain)].map((value) => Buffer.from(value, 'base64url'))
   const mixed = Buffer.concat([one?.subarray(0, 12) ?? [], other?.subarray(12) ?? []].map(Buffer.from))
 
@@ -81,6 +89,7 @@ test('open() refuses the end of one value behind the nonce of another', () => {
 })
 
 test('close() never uses a nonce twice in 10,000 values [ASVS 11.3.4]', () => {
+  const seal = testSeal()
   const values = Array.from({ length: 10_000 }, () => seal.close(plain))
 
   const nonces = values.map((value) => Buffer.from(value, 'base64url').subarray(0, 12).toString('hex'))
@@ -88,6 +97,7 @@ test('close() never uses a nonce twice in 10,000 values [ASVS 11.3.4]', () => {
 })
 
 test('close() writes base64url in which the text cannot be read', () => {
+  const seal = testSeal()
   const sealed = seal.close('-----BEGIN PRIVATE KEY-----')
 
   expect(sealed).toMatch(/^[A-Za-z0-9_-]+$/)

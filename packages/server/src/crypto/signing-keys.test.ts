@@ -1,6 +1,7 @@
 import { createPublicKey, sign, verify } from 'node:crypto'
 import { calculateJwkThumbprint } from 'jose'
 import { expect, test } from 'vitest'
+import type { StoredSigningKey } from '../domain/signing-key.ts'
 import { sealUnder } from './seal.ts'
 import { newSigningKey, openSigningKey } from './signing-keys.ts'
 
@@ -84,13 +85,29 @@ test('openSigningKey() names MASTER_KEY when another one sealed the key', () => 
   expect(opening).toThrow(`Cannot open the signing key ${stored.id}: MASTER_KEY is not the one that sealed it`)
 })
 
+test.each([
+  ['the id of another key', (other: StoredSigningKey) => ({ id: other.id })],
+  ['the sealed half of another key', (other: StoredSigningKey) => ({ privateSealed: other.privateSealed })],
+  ['another algorithm', () => ({ algorithm: 'EdDSA' as const })],
+])('openSigningKey() refuses a row that was given %s', (_what, change) => {
+  const stored = {
+    ...newSigningKey('ES256', { seal, ...times }),
+    ...change(newSigningKey('ES256', { seal, ...times })),
+  }
+
+  const opening = () => openSigningKey(stored, seal)
+
+  expect(opening).toThrow(`Cannot use the signing key ${stored.id}: its row was changed`)
+})
+
 test('openSigningKey() shows nothing of either key in what it throws', () => {
   const stored = newSigningKey('ES256', { seal, ...times })
   const other = sealUnder(new Uint8Array(32).fill(8), 'signing keys')
 
   const thrown = thrownBy(() => openSigningKey(stored, other))
 
-  const said = `${thrown.stack} ${thrown.cause instanceof Error ? thrown.cause.stack : ''}`
+  expect(thrown.cause).toBeInstanceOf(Error)
+  const said = `${thrown.stack} ${(thrown.cause as Error).stack}`
   expect(said).toContain('MASTER_KEY')
   expect(said).not.toContain('PRIVATE KEY')
   expect(said).not.toContain(stored.privateSealed)
