@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 const conditions = ['latchkey-source', 'node', 'default']
 
@@ -21,9 +22,22 @@ const onSqliteAlone = [
 ]
 const onPostgresAlone = ['packages/server/{src,test}/**/*.postgres.test.ts']
 
-/** How long a test may wait for what takes a moment: long, so that only what never comes fails on a busy machine. */
+/** What starts processes and waits for them comes first, so that at the end no long file runs while cores are idle. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    const rank = ({ moduleId, project }: TestSpecification) => `${project.name} ${moduleId.includes('/src/')}`
+    return sorted.sort((one, other) => rank(one).localeCompare(rank(other)))
+  }
+}
+
 const common = {
   globals: false,
+  // To load the server takes longer than most files run. It keeps no state in its modules, so a worker loads it once; what
+  // a test has put in place of a function is taken back before the next.
+  isolate: false,
+  restoreMocks: true,
+  // How long a test may wait for what takes a moment: long, so that only what never comes fails on a busy machine.
   testTimeout: 60_000,
   hookTimeout: 60_000,
   expect: { poll: { timeout: 15_000 } },
@@ -33,8 +47,9 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
-    // Many tests wait for processes and clocks: one more at a time than there are cores keeps the cores at work.
-    maxWorkers: availableParallelism() + 1,
+    // Many tests wait for processes and clocks: two more at a time than there are cores keep the cores at work.
+    maxWorkers: availableParallelism() + 2,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,
