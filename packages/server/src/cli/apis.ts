@@ -1,7 +1,6 @@
 import type { ApiRecord } from '../flows/manage-apis.ts'
 import type { House } from './assemble.ts'
 import { type Output, show, UsageError } from './command.ts'
-import { inMigratedHouse } from './migrated-house.ts'
 import { operator } from './operator.ts'
 
 /** The work of `latchkey apis`, on the same database as a server that may run beside it: what is done holds there at once. */
@@ -11,6 +10,7 @@ export async function apis(output: Output, [action = '', name, ...rest]: string[
     throw new UsageError('apis list | add NAME | revoke NAME')
   }
 
+  const { inMigratedHouse } = await import('./migrated-house.ts')
   await inMigratedHouse((house) => run(house, output, name ?? ''))
 }
 

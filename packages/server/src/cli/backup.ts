@@ -1,7 +1,6 @@
 import { type Output, show } from './command.ts'
-import { openConfiguredDatabase } from './database.ts'
+import { assertThereIsADatabase, openConfiguredDatabase } from './database.ts'
 import { readConfig } from './environment.ts'
-import { assertThereIsADatabase } from './migrated-house.ts'
 
 /** Copies the database into a new file, also while a server runs on it. */
 export async function backup(output: Output, file: string): Promise<void> {

@@ -1,7 +1,6 @@
 import { type Output, show } from './command.ts'
-import { openConfiguredDatabase } from './database.ts'
+import { assertThereIsADatabase, openConfiguredDatabase } from './database.ts'
 import { readConfig } from './environment.ts'
-import { assertThereIsADatabase } from './migrated-house.ts'
 
 /**
  * Reads the whole database and tells what is wrong with it. Changes nothing.

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { Config } from '../config/load-config.ts'
 import { type Database, openDatabase } from '../storage/open-store.ts'
 
@@ -19,4 +20,14 @@ export function openConfiguredDatabase(config: Config, { patiently = false } = {
 export function databaseFile({ DATABASE_URL }: Config): string | undefined {
   const path = /^sqlite:(.*)$/s.exec(DATABASE_URL)?.[1]
   return path === ':memory:' ? undefined : path
+}
+
+/** @throws {Error} where the file of the database is missing: it would be made, and be empty */
+export function assertThereIsADatabase(config: Config): void {
+  const path = databaseFile(config)
+  if (path !== undefined && !existsSync(path)) {
+    throw new Error(
+      `Cannot open DATABASE_URL "${config.DATABASE_URL}": there is no such file: run latchkey migrate first`,
+    )
+  }
 }

@@ -3,8 +3,14 @@ import { writeFileSync } from 'node:fs'
 import { envExample } from '../config/env-example.ts'
 import { type Output, show } from './command.ts'
 
+/** Prints a good JWT_SECRET. */
+export function secret(output: Output): void {
+  const fresh = newSecret()
+  show(output, { secret: fresh }, fresh)
+}
+
 /** 384 random bits, as text that fits into any file and shell. */
-export function newSecret(): string {
+function newSecret(): string {
   return randomBytes(48).toString('base64url')
 }
 

@@ -1,11 +1,11 @@
 import type { House } from './assemble.ts'
 import { type Output, show, UsageError } from './command.ts'
-import { inMigratedHouse } from './migrated-house.ts'
 import { operator } from './operator.ts'
 
 /** The work of `latchkey keys`: which key pairs there are, and a new one. */
 export async function keys(output: Output, [action, ...rest]: string[]): Promise<void> {
   if ((action !== 'list' && action !== 'rotate') || rest.length > 0) throw new UsageError('keys list | rotate')
+  const { inMigratedHouse } = await import('./migrated-house.ts')
   await inMigratedHouse((house) => (action === 'rotate' ? rotate(house, output) : list(house, output)))
 }
 

@@ -3,17 +3,7 @@ import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { ConfigError } from '../config/load-config.ts'
 import { Refusal } from '../domain/refusal.ts'
-import { apis } from './apis.ts'
-import { backup } from './backup.ts'
-import { benchSeed } from './bench-seed.ts'
-import { check } from './check.ts'
 import { exitCodes, type Output, show, UsageError } from './command.ts'
-import { init, newSecret } from './init.ts'
-import { keys } from './keys.ts'
-import { migratePlan, migrateStatus, migrateUp, planned } from './migrate.ts'
-import { restored } from './restored.ts'
-import { serve } from './serve.ts'
-import { users } from './users.ts'
 
 const help = `latchkey COMMAND [--json]
 
@@ -45,28 +35,30 @@ Ends with 0 when done, 1 when something failed, 2 for a wrong command line or
 configuration, 3 when the rules said no.
 `
 
+/** Each command is loaded when it is asked for: help, and what is wrong with a command line, wait for no server to load. */
 async function run(output: Output, [command, ...rest]: string[]): Promise<void> {
-  if (command === 'serve' && rest.length === 0) return serve()
-  if (command === 'migrate' && rest.length === 0) return migrateUp(output)
-  if (command === 'migrate' && rest.length === 1 && rest[0] === 'status') return migrateStatus(output)
-  if (command === 'migrate' && rest.length === 1 && rest[0] === planned) return migratePlan(output)
-  if (command === 'backup' && rest[0] !== undefined && rest.length === 1) return backup(output, rest[0])
-  if (command === 'restored' && rest.length === 0) return restored(output)
-  if (command === 'check' && rest.length === 0) return check(output)
-  if (command === 'init' && rest.length === 0) return init(output)
-  if (command === 'secret' && rest.length === 0) return printSecret(output)
-  if (command === 'users') return users(output, rest)
-  if (command === 'apis') return apis(output, rest)
-  if (command === 'keys') return keys(output, rest)
-  if (command === 'bench' && rest[0] === 'seed') return benchSeed(output, rest.slice(1))
+  const [word, ...others] = rest
+  const isAlone = rest.length === 0
+  if (command === 'serve' && isAlone) return (await import('./serve.ts')).serve()
+  if (command === 'migrate' && others.length === 0) {
+    const { migratePlan, migrateStatus, migrateUp } = await import('./migrate.ts')
+    if (word === undefined) return migrateUp(output)
+    if (word === 'status') return migrateStatus(output)
+    if (word === '--plan') return migratePlan(output)
+  }
+  if (command === 'backup' && word !== undefined && others.length === 0)
+    return (await import('./backup.ts')).backup(output, word)
+  if (command === 'restored' && isAlone) return (await import('./restored.ts')).restored(output)
+  if (command === 'check' && isAlone) return (await import('./check.ts')).check(output)
+  if (command === 'init' && isAlone) return (await import('./init.ts')).init(output)
+  if (command === 'secret' && isAlone) return (await import('./init.ts')).secret(output)
+  if (command === 'users') return (await import('./users.ts')).users(output, rest)
+  if (command === 'apis') return (await import('./apis.ts')).apis(output, rest)
+  if (command === 'keys') return (await import('./keys.ts')).keys(output, rest)
+  if (command === 'bench' && word === 'seed') return (await import('./bench-seed.ts')).benchSeed(output, others)
   throw new UsageError(
     command === undefined ? 'a command is missing' : `there is no command "${command}" with these words`,
   )
-}
-
-function printSecret(output: Output): void {
-  const secret = newSecret()
-  show(output, { secret }, secret)
 }
 
 function version(): string {

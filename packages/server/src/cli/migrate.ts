@@ -19,9 +19,6 @@ export async function migrateUp(output: Output): Promise<void> {
   }
 }
 
-/** In place of a word: what would be done. */
-export const planned = '--plan'
-
 /** Prints the SQL that brings the database up to this program, and changes nothing: a file that is missing is not made. */
 export async function migratePlan(output: Output): Promise<void> {
   const database = openToLook()

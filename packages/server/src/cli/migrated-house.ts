@@ -1,7 +1,5 @@
-import { existsSync } from 'node:fs'
-import type { Config } from '../config/load-config.ts'
 import { assemble, type House } from './assemble.ts'
-import { databaseFile } from './database.ts'
+import { assertThereIsADatabase } from './database.ts'
 import { readConfig } from './environment.ts'
 import { createLog } from './log.ts'
 
@@ -19,15 +17,5 @@ export async function inMigratedHouse(work: (house: House) => Promise<void>): Pr
     await work(house)
   } finally {
     await house.close()
-  }
-}
-
-/** @throws {Error} where the file of the database is missing: it would be made, and be empty */
-export function assertThereIsADatabase(config: Config): void {
-  const path = databaseFile(config)
-  if (path !== undefined && !existsSync(path)) {
-    throw new Error(
-      `Cannot open DATABASE_URL "${config.DATABASE_URL}": there is no such file: run latchkey migrate first`,
-    )
   }
 }

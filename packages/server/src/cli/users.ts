@@ -1,7 +1,6 @@
 import type { UserRecord } from '../flows/manage-users.ts'
 import type { House } from './assemble.ts'
 import { type Output, show, UsageError } from './command.ts'
-import { inMigratedHouse } from './migrated-house.ts'
 import { operator } from './operator.ts'
 import { readPassword } from './read-password.ts'
 
@@ -20,6 +19,7 @@ export async function users(output: Output, [action = '', target, ...rest]: stri
     )
   }
 
+  const { inMigratedHouse } = await import('./migrated-house.ts')
   await inMigratedHouse((house) => run(house, output, target ?? ''))
 }
 
