@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { ConfigError } from '../config/load-config.ts'
 import { Refusal } from '../domain/refusal.ts'
 import { exitCodes, type Output, show, UsageError } from './command.ts'
+import { readConfig } from './environment.ts'
 
 const help = `latchkey COMMAND [--json]
 
@@ -35,11 +36,14 @@ Ends with 0 when done, 1 when something failed, 2 for a wrong command line or
 configuration, 3 when the rules said no.
 `
 
-/** Each command is loaded when it is asked for: help, and what is wrong with a command line, wait for no server to load. */
+/** Each command is loaded when it is asked for: help, and what is wrong with words or settings, wait for no server to load. */
 async function run(output: Output, [command, ...rest]: string[]): Promise<void> {
   const [word, ...others] = rest
   const isAlone = rest.length === 0
-  if (command === 'serve' && isAlone) return (await import('./serve.ts')).serve()
+  if (command === 'serve' && isAlone) {
+    const config = readConfig()
+    return (await import('./serve.ts')).serve(config)
+  }
   if (command === 'migrate' && others.length === 0) {
     const { migratePlan, migrateStatus, migrateUp } = await import('./migrate.ts')
     if (word === undefined) return migrateUp(output)

@@ -6,15 +6,14 @@ import { metricsApp } from '../http/metrics.ts'
 import { createNodeServer } from '../http/node-listener.ts'
 import { assemble, type House, masterKeyPath } from './assemble.ts'
 import { watchForDrain } from './drain.ts'
-import { readConfig } from './environment.ts'
 import { createLog } from './log.ts'
 
 /**
  * Runs the server until SIGTERM or SIGINT: migrates, listens, and in the end answers what it has and leaves nothing open.
  * @throws {Error} where it cannot start
  */
-export async function serve(): Promise<void> {
-  const config = await withPort(readConfig())
+export async function serve(given: Config): Promise<void> {
+  const config = await withPort(given)
   const log = createLog(config.LOG_LEVEL)
   endOnSurprise(log)
   const house = assemble(config, { log })
