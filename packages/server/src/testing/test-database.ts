@@ -47,7 +47,13 @@ export type Onlooker = {
 export const databaseSettings: Record<string, string> =
   engine === 'sqlite'
     ? {}
-    : { DATABASE_DURABILITY: 'any', DATABASE_POOL_SIZE: '5', MASTER_KEY: Buffer.alloc(32, 'test').toString('base64') }
+    : {
+        DATABASE_DURABILITY: 'any',
+        DATABASE_POOL_SIZE: '5',
+        // A hundred at once share five connections: on a busy machine the last of them waits.
+        DATABASE_CONNECT_TIMEOUT: '60s',
+        MASTER_KEY: Buffer.alloc(32, 'test').toString('base64'),
+      }
 
 /** A database of one test's own, without a table; on SQLite a file. */
 export function emptyDatabase(): string {
