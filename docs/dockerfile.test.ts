@@ -14,14 +14,12 @@ const canBuild = canMakeRoots()
 if (!canBuild)
   console.warn('The steps of the Dockerfile are not carried out: that needs unshare, and the right to mount')
 /** The gate has installed it just now, from the same lockfile. DOCKERFILE=whole installs it again. */
-const standIns =
-  process.env['DOCKERFILE'] === 'whole'
-    ? {}
-    : { 'npm ci --ignore-scripts': { from: join(root, 'node_modules'), at: 'node_modules' } }
+const isWhole = process.env['DOCKERFILE'] === 'whole'
+const standIns = isWhole ? {} : { 'npm ci --ignore-scripts': { from: join(root, 'node_modules'), at: 'node_modules' } }
 
 test.skipIf(!canBuild)(
   'the Dockerfile builds an image that serves from a read-only tree, as nobody special',
-  { timeout: 120_000 },
+  { timeout: isWhole ? 900_000 : 120_000 },
   async () => {
     const folder = mkdtempSync(join(tmpdir(), 'latchkey-image-'))
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
