@@ -240,7 +240,8 @@ export function mostGuesses(limit: GuessLimit, lives: readonly Life[], { from, t
   return limit.attempts * lives.reduce((sum, life) => sum + windowsOf(life), 0)
 }
 
-function limitsExceeded({ history, limits, nodes, limitsArePer }: Evidence): Violation[] {
+/** Of each limit and each who is counted by it, the time in which most guesses passed for what may, and how many may. */
+export function guessesPassed({ history, limits, nodes, limitsArePer }: Evidence) {
   const guesses = history.filter(({ kind }) => kind === 'guess')
   const beganAt = Math.min(...guesses.map(({ startedAt }) => startedAt))
   // Nothing is counted before the first guess, in whatever process.
@@ -255,17 +256,24 @@ function limitsExceeded({ history, limits, nodes, limitsArePer }: Evidence): Vio
       (deed) => deed[limit.countsBy],
     )
     return [...admitted].flatMap(([key, deeds]) => {
-      const worst = deeds
+      const [worst] = deeds
         .map(({ startedAt }) => {
           const window = { from: startedAt, to: startedAt + limit.windowSeconds * 1000 }
           const passed = deeds.filter((deed) => deed.startedAt >= window.from && deed.endedAt < window.to).length
-          return { passed, most: mostGuesses(limit, lives, window) }
+          return { limit, key, passed, most: mostGuesses(limit, lives, window) }
         })
-        .find(({ passed, most }) => passed > most)
-      if (!worst) return []
-      return [violation('limit exceeded', `${limit.name} by ${key}: ${worst.passed} passed, of ${worst.most} at most`)]
+        .toSorted((one, other) => other.passed - other.most - (one.passed - one.most))
+      return worst ? [worst] : []
     })
   })
+}
+
+function limitsExceeded(evidence: Evidence): Violation[] {
+  return guessesPassed(evidence)
+    .filter(({ passed, most }) => passed > most)
+    .map(({ limit, key, passed, most }) =>
+      violation('limit exceeded', `${limit.name} by ${key}: ${passed} passed, of ${most} at most`),
+    )
 }
 
 /** What a client may be told of a deed that the rules allow, besides that the service is in trouble. */

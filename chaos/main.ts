@@ -8,7 +8,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { judge } from './judge.ts'
+import { guessesPassed, judge } from './judge.ts'
 import { figuresOf, machine } from './report.ts'
 import { clients, gather, storm } from './run-chaos.ts'
 import { type Engine, openSite } from './site.ts'
@@ -47,6 +47,7 @@ try {
     history,
     storm: { from, to },
     violations,
+    guesses: guessesPassed(evidence),
   })
   console.log(`${figures}\n`)
   for (const { rule, what } of violations.slice(0, maxShown)) console.log(`${rule}: ${what}`)

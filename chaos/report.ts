@@ -1,7 +1,7 @@
 import { arch, cpus, totalmem } from 'node:os'
 import type { FaultKind } from './faults.ts'
 import type { Deed, DeedKind } from './history.ts'
-import type { Violation } from './judge.ts'
+import type { guessesPassed, Violation } from './judge.ts'
 import type { Engine } from './site.ts'
 
 /** A run, as it is told. */
@@ -16,6 +16,7 @@ export type Report = {
   /** From when on clients were at it, and until when. */
   storm: { from: number; to: number }
   violations: readonly Violation[]
+  guesses: ReturnType<typeof guessesPassed>
 }
 
 const kinds: Record<DeedKind, string> = {
@@ -56,9 +57,18 @@ export function figuresOf(report: Report): string {
     ...(violations.length === 0 && promised > 0
       ? [`| so at most, with a confidence of 95 % | 1 of ${Math.floor(promised / 3)} |`]
       : []),
+    ...limitRows(report),
     `| longest time in which nothing was acknowledged | ${pause} s |`,
     `| longest time that the verifier took for a logout | ${verifierLag(report)} |`,
   ].join('\n')
+}
+
+/** For each limit the one who got most guesses through. */
+function limitRows({ guesses }: Report): string[] {
+  return [...Map.groupBy(guesses, ({ limit }) => limit)].map(([{ countsBy, windowSeconds }, passed]) => {
+    const [most] = passed.toSorted((one, other) => other.passed - one.passed)
+    return `| most guesses that passed within ${windowSeconds} s, by ${countsBy} | ${most?.passed}, of ${most?.most} that may |`
+  })
 }
 
 function isPromise({ kind, outcome }: Deed): boolean {
