@@ -32,6 +32,12 @@ test.each(['40001', '40P01'])('translateStatementError() tells %s as what may be
   expect(translateStatementError(serverError(code), named)).toBeInstanceOf(Conflict)
 })
 
+test('translateStatementError() names the database that its role may not use so', () => {
+  const error = translateStatementError(serverError('42501'), named)
+
+  expect(error).toEqual(new Error(`Cannot use DATABASE_URL "${named}": what the server says`))
+})
+
 test('translateStatementError() tells of another error no row and no parameter', () => {
   const error = serverError('23505', {
     constraint: 'users_email_key',

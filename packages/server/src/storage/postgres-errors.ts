@@ -9,6 +9,7 @@ import { Conflict } from './conflict.ts'
 const outages = ['08', '53', '57', '58', '25006', '25P03', '25P04', '55P03']
 /** Serialization failure and deadlock: the server has undone the transaction, which may be tried again. */
 const conflicts = ['40001', '40P01']
+const permissionDenied = '42501'
 
 /**
  * What an error of a statement means to the product, and no more of it than may be logged: the server's own error can
@@ -22,6 +23,7 @@ export function translateStatementError(error: unknown, named: string): unknown 
   const { code = '', message, constraint } = error
   if (conflicts.includes(code)) return new Conflict(message)
   if (outages.some((outage) => code.startsWith(outage))) return unavailable(error, named)
+  if (code === permissionDenied) return new Error(cannotUse(named, message))
   return new Error(`Postgres refused a statement: ${message} (${code}${constraint ? `, ${constraint}` : ''})`)
 }
 
@@ -34,8 +36,11 @@ export function hasLostConnection(error: unknown): boolean {
 /** @param named the database, as it may be shown */
 export function unavailable(reason: unknown, named: string): Refusal {
   const why = reason instanceof Error ? reasonOf(reason) : String(reason)
-  const cause = new Error(`Cannot use DATABASE_URL "${named}": ${why}`)
-  return new Refusal('UNAVAILABLE', { retryAfterSeconds: 1, cause })
+  return new Refusal('UNAVAILABLE', { retryAfterSeconds: 1, cause: new Error(cannotUse(named, why)) })
+}
+
+function cannotUse(named: string, why: string): string {
+  return `Cannot use DATABASE_URL "${named}": ${why}`
 }
 
 /** Of a host with several addresses Node tells each failure, and nothing on top. */
