@@ -36,12 +36,6 @@ const bad: Record<string, Bad> = {
     },
     said: /it asks for a password, and the address has none/,
   },
-  'that is not there': {
-    url: (url) => {
-      url.pathname = '/nowhere'
-    },
-    said: /database "nowhere" does not exist/,
-  },
   'that nobody answers for': {
     url: async (url) => {
       url.port = String(await freePort())

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { freePort } from '../src/testing/free-port.ts'
-import { temporaryFolder } from '../src/testing/test-database.ts'
+import { openTestDatabase, temporaryFolder } from '../src/testing/test-database.ts'
 import { ada } from '../src/testing/test-house.ts'
-import { run, serve } from './processes.ts'
+import { serve } from './processes.ts'
 
 const hasPgBouncer = spawnSync('pgbouncer', ['--version'], { stdio: 'ignore' }).status === 0
 if (!hasPgBouncer) console.warn('PgBouncer is not tried: pgbouncer is missing')
@@ -16,13 +16,13 @@ const credentials = { email: ada.email, password: ada.password }
 const timeouts = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout']
 const asTheDocsSay = `ignore_startup_parameters = ${timeouts.join(',')}`
 
-/** PgBouncer in transaction mode, as a role of one test's own with these settings. */
-async function startPgBouncer({ configuration = asTheDocsSay, roleSettings = [] as string[] } = {}) {
+/** PgBouncer in transaction mode, before a role of one test's own whose settings are those of the docs. */
+async function startPgBouncer(configuration = asTheDocsSay) {
   const name = `${inject('postgres').schemas}_pooled`
   const admin = new pg.Client({ connectionString: inject('postgres').url })
   await admin.connect()
   await admin.query(`create role ${name} login password 'pooled'; create schema ${name} authorization ${name}`)
-  for (const setting of [`search_path = ${name}`, ...roleSettings])
+  for (const setting of [`search_path = ${name}`, ...timeouts.map((timeout) => `${timeout} = '10s'`)])
     await admin.query(`alter role ${name} in database ${admin.database} set ${setting}`)
   onTestFinished(async () => {
     await admin.query(`drop owned by ${name}; drop role ${name}`)
@@ -31,10 +31,12 @@ async function startPgBouncer({ configuration = asTheDocsSay, roleSettings = [] 
 
   const port = await freePort()
   const file = join(temporaryFolder(), 'pgbouncer.ini')
+  const target = `host=${admin.host} port=${admin.port} dbname=${admin.database} user=${name} password=pooled`
   writeFileSync(
     file,
     `[databases]
-     auth = host=${admin.host} port=${admin.port} dbname=${admin.database} user=${name} password=pooled
+     auth = ${target}
+     endless = ${target} connect_query='set lock_timeout = 0; set idle_in_transaction_session_timeout = 0'
      [pgbouncer]
      listen_addr = 127.0.0.1
      listen_port = ${port}
@@ -56,21 +58,24 @@ async function startPgBouncer({ configuration = asTheDocsSay, roleSettings = [] 
     said += piece
   })
   await expect.poll(() => said).toContain('process up')
-  const settings = {
-    DATABASE_URL: `postgres://anybody:very-secret@127.0.0.1:${port}/auth`,
-    MASTER_KEY: Buffer.alloc(32, 'test').toString('base64'),
-    PUBLIC_URL: 'http://localhost:8000',
-    RATE_LIMIT_LOGIN: 'off',
-  }
-  return { folder: temporaryFolder(), settings }
+  return (database: 'auth' | 'endless') => `postgres://anybody:very-secret@127.0.0.1:${port}/${database}`
 }
 
 test.skipIf(!hasPgBouncer)(
-  'through PgBouncer in transaction mode two nodes migrate once, and know of each other’s logouts by asking',
+  'through PgBouncer in transaction mode two nodes migrate once, know of logouts by asking, and tell of time-outs that are lost',
   async () => {
-    const surroundings = await startPgBouncer({ roleSettings: timeouts.map((name) => `${name} = '10s'`) })
+    const urlOf = await startPgBouncer()
+    const node = (database: 'auth' | 'endless') => ({
+      folder: temporaryFolder(),
+      settings: {
+        DATABASE_URL: urlOf(database),
+        MASTER_KEY: Buffer.alloc(32, 'test').toString('base64'),
+        PUBLIC_URL: 'http://localhost:8000',
+        RATE_LIMIT_LOGIN: 'off',
+      },
+    })
 
-    const [here, there] = await Promise.all([serve(surroundings), serve(surroundings)])
+    const [here, there] = await Promise.all([serve(node('auth')), serve(node('endless'))])
     const signup = await here.request('/api/auth/signup', { body: credentials })
     const statuses: number[] = [signup.status]
     const delays: number[] = []
@@ -86,26 +91,12 @@ test.skipIf(!hasPgBouncer)(
       statuses.push(login.status, refresh.status, logout.status)
     }
 
-    expect([here, there].filter((node) => node.stderr().includes('(made now)'))).toHaveLength(1)
+    expect([here, there].filter(({ stderr }) => stderr().includes('(made now)'))).toHaveLength(1)
     expect(statuses).toEqual([201, ...Array.from({ length: 15 }, () => 200)])
     // The middle: the machine that runs the tests may stumble.
     expect(delays.toSorted((one, other) => one - other)[2]).toBeLessThan(200)
-    expect(here.stdout() + there.stdout()).not.toMatch(/"level":"(warn|error)"/)
-  },
-)
-
-test.skipIf(!hasPgBouncer)(
-  'time-outs that PgBouncer drops, and the role does not have, are told at start',
-  async () => {
-    const surroundings = await startPgBouncer({ roleSettings: [`statement_timeout = '10s'`] })
-
-    const node = await serve(surroundings)
-
-    const warnings = node
-      .stdout()
-      .split('\n')
-      .filter((line) => line.includes('"warn"'))
-    expect(warnings.map((line) => JSON.parse(line))).toEqual([
+    expect(complaintsOf(here)).toEqual([])
+    expect(complaintsOf(there)).toEqual([
       expect.objectContaining({
         settings: ['lock_timeout', 'idle_in_transaction_session_timeout'],
         msg: 'Time-outs do not reach the database, as a pooler drops them: set them on its role',
@@ -114,12 +105,23 @@ test.skipIf(!hasPgBouncer)(
   },
 )
 
-test.skipIf(!hasPgBouncer)('PgBouncer that takes no time-outs is told of in one line, without a password', async () => {
-  const surroundings = await startPgBouncer({ configuration: '' })
+function complaintsOf({ stdout }: { stdout(): string }): unknown[] {
+  const lines = stdout()
+    .split('\n')
+    .filter((line) => /"level":"(warn|error)"/.test(line))
+  return lines.map((line) => JSON.parse(line))
+}
 
-  const { code, stdout, stderr } = await run(['serve'], surroundings)
+test.skipIf(!hasPgBouncer)('PgBouncer that takes no time-outs is told of, without a password', async () => {
+  const urlOf = await startPgBouncer('')
 
-  expect([code, stdout]).toEqual([1, ''])
-  expect(stderr).toMatch(/^latchkey: Cannot use [^\n]* unsupported startup parameter: statement_timeout\n$/)
-  expect(stderr).not.toContain('very-secret')
+  const asking = openTestDatabase(urlOf('auth')).migrations.up()
+
+  await expect(asking).rejects.toMatchObject({
+    cause: {
+      message: expect.stringMatching(
+        /^Cannot use DATABASE_URL "[^:]+:\/\/anybody@[^"]+": unsupported startup parameter/,
+      ),
+    },
+  })
 })

@@ -26,6 +26,12 @@ async function databaseOfEncoding(encoding: string): Promise<string> {
   return url.href
 }
 
+async function databaseThatIsNotThere(): Promise<string> {
+  const url = new URL(inject('postgres').url)
+  url.pathname = '/nowhere'
+  return url.href
+}
+
 async function databaseWithoutSchema(): Promise<string> {
   const url = new URL(inject('postgres').url)
   url.searchParams.set('options', '-c search_path=nowhere')
@@ -35,6 +41,7 @@ async function databaseWithoutSchema(): Promise<string> {
 test.each([
   ['older than 15', () => databaseThatTells('server_version_num', '140013'), /it is Postgres \S.*, and must be 15 or/],
   ['of another encoding', () => databaseOfEncoding('latin1'), /its encoding is LATIN1, and must be UTF8/],
+  ['not there', databaseThatIsNotThere, /database "nowhere" does not exist/],
   ['without a schema', databaseWithoutSchema, /its search_path names no schema that is there and may be used/],
 ])('up() refuses a Postgres that is %s, and says so', async (_, makeDatabase, reason) => {
   const database = openTestDatabase(await makeDatabase())
