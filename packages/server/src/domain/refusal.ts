@@ -48,7 +48,11 @@ export class Refusal extends Error {
   readonly quota: Quota | undefined
 
   constructor(code: RefusalCode, { details, retryAfterSeconds, quota, cause }: RefusalOptions = {}) {
+    // Where a decision was made nobody asks, and to note it costs more than the decision.
+    const framesNoted = Error.stackTraceLimit
+    Reflect.set(Error, 'stackTraceLimit', 0)
     super(refusals[code], { cause })
+    Reflect.set(Error, 'stackTraceLimit', framesNoted)
     this.name = 'Refusal'
     this.code = code
     this.details = details

@@ -10,7 +10,7 @@ import { baseHeaders, transportSecurity } from './headers.ts'
 import { arrivalReader } from './origin.ts'
 import { fitsPattern, routerPath } from './path-pattern.ts'
 import { isRefusal, problemOf, refusalOf } from './problem.ts'
-import { assertPlainPath, assertUnambiguous } from './raw-request.ts'
+import { assertPlainPath, assertUnambiguous, pathOf } from './raw-request.ts'
 import { accountEndpoints } from './routes/account.ts'
 import { docsEndpoints } from './routes/docs.ts'
 import { metadataEndpoint, metadataOfPath } from './routes/metadata.ts'
@@ -97,10 +97,9 @@ function observe(deps: HttpDeps) {
     await next()
 
     const seconds = (performance.now() - startedAt) / 1000
-    const { method, url } = c.req
+    const { method } = c.req
     const { status } = c.res
-    // As it was sent, percent-encoded: decoded, it could break a line of the log.
-    const path = new URL(url).pathname
+    const path = pathOf(c)
     deps.metrics.observe({ method: knownMethod(method), route: routeOf(c), status, seconds })
     const fields = { request_id: origin.requestId, method, path, status, address: origin.address, seconds }
     deps.log.info(fields, 'Request answered')

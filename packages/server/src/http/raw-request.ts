@@ -4,6 +4,10 @@ import type { HttpContext } from './context.ts'
 /** Headers of which a second one makes a request mean two things; Node keeps the first in silence (RFC 9110, section 5.3). */
 const singular = ['authorization', 'host', 'content-type', 'content-length', 'content-encoding', 'origin']
 
+/** What a URL parser, which costs much more, would leave as it is: no segment is empty or begins with a dot, nothing is encoded. */
+const plainPath = /^(?:\/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)+$/
+const plainUrl = /^https?:\/\/[A-Za-z0-9.:[\]-]+((?:\/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)+)(?:\?[^#]*)?$/
+
 /**
  * Refuses what a framework no longer shows: a header that must stand once and stands twice, and a target that reads
  * as one path and resolves to another (`..` and `%2e%2e`, a backslash, a fragment, a second host). Sees only what the
@@ -21,7 +25,8 @@ export function assertUnambiguous(c: HttpContext): void {
     seen.add(name)
   }
 
-  const [path = '/'] = c.env?.incoming?.url?.split('?') ?? []
+  const [path = '/'] = c.env?.incoming?.url?.split('?', 1) ?? []
+  if (plainPath.test(path)) return
   if (path.startsWith('//') || /%00/.test(path) || URL.parse(path, 'http://localhost')?.pathname !== path) {
     throw new Refusal('VALIDATION_ERROR', { details: [{ field: 'url', issue: 'Must be a path' }] })
   }
@@ -34,7 +39,12 @@ export function assertUnambiguous(c: HttpContext): void {
  * @throws {Refusal} NOT_FOUND
  */
 export function assertPlainPath(c: HttpContext): void {
-  if (new URL(c.req.url).pathname.includes('%')) throw new Refusal('NOT_FOUND')
+  if (pathOf(c).includes('%')) throw new Refusal('NOT_FOUND')
+}
+
+/** The path as it was sent, percent-encoded: decoded, it could break a line of the log. */
+export function pathOf({ req: { url } }: HttpContext): string {
+  return plainUrl.exec(url)?.[1] ?? new URL(url).pathname
 }
 
 function twice(name: string): Refusal {
