@@ -91,7 +91,7 @@ export function assemble(config: Config, { log, now = Date.now, hashThreads = st
       const { list, index } = await places(sessionNumber)
       return { uri: statusListUri(config.PUBLIC_URL, list), index }
     },
-    announceRevocations: revocations.catchUp,
+    announceRevocations: revocations.announce,
     now,
     newId,
     issuer: config.PUBLIC_URL,

@@ -29,7 +29,7 @@ export type Deps = {
   readAccessToken(token: string): Promise<AccessTokenWords | undefined>
   /** Where the bit of a session stands, as its access tokens say. */
   statusOf(sessionNumber: number): Promise<TokenStatus>
-  /** Makes the ends of sessions that were just committed known to every verifier in this process, before it answers. */
+  /** Makes the ends of sessions that were just committed known to every verifier that this process tells, before it answers. */
   announceRevocations(): Promise<void>
   /** Milliseconds since the epoch. */
   now(): number

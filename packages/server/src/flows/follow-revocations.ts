@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Log } from '../domain/log.ts'
 import { keptAfterDeathMilliseconds, type ListPosition, sessionsPerList } from '../domain/status-list.ts'
 import type { News, Store } from '../domain/store.ts'
@@ -12,6 +13,11 @@ export type RevocationFeed = {
   forget(isOver: (list: number) => boolean): void
   /** Reads what was committed since: here, or by another process on the same database. */
   catchUp(): Promise<void>
+  /**
+   * The same for who ended a session: what listeners wrote of it has gone out when this resolves. Node holds the pieces
+   * of a stream back until the turn of its loop is over, and an answer it sends at once.
+   */
+  announce(): Promise<void>
   /** Makes sure that what is known here is not old. Costs nothing while the database answers. */
   assertFresh(): Promise<void> | undefined
   /** The number of the newest end that is known here. */
@@ -161,6 +167,11 @@ export function followRevocations({
     await reading
   }
 
+  async function announce(): Promise<void> {
+    await catchUp()
+    await setImmediate()
+  }
+
   function begin(): void {
     readLater()
     news.listen({
@@ -213,6 +224,7 @@ export function followRevocations({
       for (const list of lists.keys()) if (isOver(list)) lists.delete(list)
     },
     catchUp,
+    announce,
     assertFresh: () => (now() - readAt <= maxStalenessMilliseconds ? undefined : catchUp()),
     cursor: () => cursor,
     completeAt: () => completeAt,

@@ -1,11 +1,15 @@
+import { once } from 'node:events'
+import { type IncomingMessage, type RequestOptions, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { Hono } from 'hono'
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
 import { fileHouse } from '../../../test/database-file.ts'
 import type { RevocationListener } from '../../flows/follow-revocations.ts'
 import { apiHouse, basic, withApi } from '../../testing/api-house.ts'
 import { onSqlite } from '../../testing/test-database.ts'
 import { ada, callerOf, originAt, testHouse } from '../../testing/test-house.ts'
 import type { HttpDeps, HttpEnv } from '../context.ts'
+import { createNodeServer } from '../node-listener.ts'
 import { revocationEndpoints } from './revocations.ts'
 
 const path = '/api/auth/revocations'
@@ -65,6 +69,37 @@ test('GET /api/auth/revocations tells a new end by list and index, when it is co
   const index = await endOne(house)
 
   expect(await read(response)).toBe(`event: revoked\nid: 1\ndata: {"after":0,"lists":{"0":[${index}]}}\n\n`)
+})
+
+test('the answer to a logout does not overtake what the streams are told', async () => {
+  const house = await houseWithAda()
+  const server = createNodeServer(async (request, bindings) => house.app.fetch(request, bindings)).listen(
+    0,
+    '127.0.0.1',
+  )
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const ask = async (path: string, options: RequestOptions = {}): Promise<IncomingMessage> => {
+    const [response] = await once(request({ port, path, agent: false, ...options }).end(), 'response')
+    return response
+  }
+  const streams = await Promise.all(Array.from({ length: 8 }, () => ask(path)))
+  const told = streams.map(() => '')
+  for (const [at, stream] of streams.entries()) stream.on('data', (piece) => (told[at] += piece))
+  await expect.poll(() => told.every((text) => text.includes('current'))).toBe(true)
+
+  const known: number[] = []
+  for (let end = 1; end <= 5; end += 1) {
+    const { accessToken } = await house.auth.logIn(ada)
+    await ask('/api/auth/logout', { method: 'POST', headers: { authorization: `Bearer ${accessToken}` } })
+    known.push(told.filter((text) => text.includes(`event: revoked\nid: ${end}\n`)).length)
+  }
+
+  expect(known).toEqual(Array(5).fill(8))
 })
 
 test('GET /api/auth/revocations goes on after the Last-Event-ID, and is then up to date', async () => {
