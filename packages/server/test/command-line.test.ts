@@ -471,7 +471,7 @@ test('latchkey keys list prints a line for each published key', async () => {
   expect(stdout).toMatch(/^[\w-]{43} {2}ES256\n$/)
 })
 
-test('latchkey apis add prints a credential once, and a server that runs beside it takes it at once', async () => {
+test('latchkey apis add prints a credential once and alone, and a server that runs beside it takes it at once', async () => {
   const folder = temporaryFolder()
   const server = await serve({ folder })
   const { token } = (await server.request('/api/auth/signup', { body: { email, password } })).json()
@@ -480,7 +480,7 @@ test('latchkey apis add prints a credential once, and a server that runs beside 
   const forPeople = await run(['apis', 'add', 'mail'], { folder })
 
   const { credential, ...api } = JSON.parse(forScripts.stdout)
-  const [printed = ''] = forPeople.stdout.split('\n')
+  const printed = forPeople.stdout.slice(0, -1)
   const answers = [await introspect(server.url, credential, token), await introspect(server.url, printed, token)]
   const listed = await run(['apis', 'list', '--json'], { folder })
   const lines = await run(['apis', 'list'], { folder })
@@ -491,6 +491,7 @@ test('latchkey apis add prints a credential once, and a server that runs beside 
     revoked_at: null,
   })
   expect(answers.map(({ body }) => body.active)).toEqual([true, true])
+  expect([forScripts.stderr, forPeople.stderr]).toEqual(['', 'This credential of mail is not shown again\n'])
   expect(JSON.parse(listed.stdout).apis).toMatchObject([{ name: 'mail' }, { ...api, last_used_at: expect.any(String) }])
   expect(lines.stdout).toMatch(/^mail {2}active {2}created \S+ {2}last used \S+Z\ntasks {2}active .*\n$/)
   expect(listed.stdout + lines.stdout + server.stdout()).not.toContain('lka_')

@@ -30,7 +30,7 @@ beforeAll(async () => {
   }
   server = await serve(surroundings)
   const added = await run(['apis', 'add', 'tasks'], surroundings)
-  asApi = oauth.ClientSecretBasic(added.stdout.split('\n')[0] ?? '')
+  asApi = oauth.ClientSecretBasic(added.stdout.trim())
   const identifier = new URL(server.url.replace('127.0.0.1', 'localhost'))
   const answer = await oauth.discoveryRequest(identifier, { algorithm: 'oauth2', ...overHttp })
   issuer = await oauth.processDiscoveryResponse(identifier, answer)

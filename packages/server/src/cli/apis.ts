@@ -24,7 +24,8 @@ const actions: Record<string, Action> = {
 
   add: async ({ auth }, output, name) => {
     const { api, credential } = await auth.addApi({ name, origin: operator() })
-    show(output, { ...toJson(api), credential }, `${credential}\nThis credential of ${name} is not shown again`)
+    show(output, { ...toJson(api), credential }, credential)
+    if (!output.asJson) output.note(`This credential of ${name} is not shown again`)
   },
 
   revoke: async ({ auth }, output, name) => {

@@ -18,8 +18,11 @@ export class UsageError extends Error {
   }
 }
 
-/** Where a command writes. `asJson` asks for one JSON document instead of lines for people. */
-export type Output = { asJson: boolean; print(text: string): void }
+/**
+ * Where a command writes. `asJson` asks for one JSON document instead of lines for people; `note` is for those alone, and
+ * does not go where a script reads the result.
+ */
+export type Output = { asJson: boolean; print(text: string): void; note(text: string): void }
 
 /** Writes a result in the form that was asked for. */
 export function show(output: Output, result: unknown, forPeople: string): void {

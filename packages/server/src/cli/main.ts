@@ -141,7 +141,11 @@ async function main(): Promise<number> {
         events: { type: 'string' },
       },
     })
-    const output: Output = { asJson, print: (text) => process.stdout.write(`${text}\n`) }
+    const output: Output = {
+      asJson,
+      print: (text) => process.stdout.write(`${text}\n`),
+      note: (text) => process.stderr.write(`${text}\n`),
+    }
     if (values.version) show(output, { version: version() }, version())
     else if (values.help) process.stdout.write(help)
     // Words like any other: commands that know them take them, all others refuse them.
