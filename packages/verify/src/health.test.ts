@@ -28,8 +28,10 @@ async function followed(options: Partial<VerifierOptions> = {}) {
   endings.push(issuer.close)
   const verifier = createVerifier({ issuer: issuer.url, now: () => clock.seconds * 1_000, ...options })
   endings.push(verifier.close)
+  const listener = issuer.nextListener()
+  void listener.then(({ send }) => send(currentEvent('0')))
   await verifier.ready()
-  return { issuer, verifier, clock }
+  return { issuer, verifier, clock, listener }
 }
 
 test('healthOf() tells lag, cursor, memory and hits where tokens can be judged, and nothing of anybody', async () => {
@@ -67,12 +69,12 @@ test('healthOf() is 503 while what is stale is refused, and says how old it is',
 })
 
 test('healthOf() is 200 again when the stream proves that nothing is missing', async () => {
-  const { issuer, verifier, clock } = await followed()
-  const listener = await issuer.nextListener()
+  const { verifier, clock, listener } = await followed()
   clock.seconds += 60
   const before = (await healthOf(verifier)).status
 
-  listener.send(currentEvent('0', 0.001))
+  const { send } = await listener
+  send(currentEvent('0', 0.001))
   clock.seconds -= 60
 
   await expect.poll(async () => (await healthOf(verifier)).status).toBe(200)

@@ -39,8 +39,9 @@ async function staleVerifier(options: Partial<VerifierOptions> = {}) {
     ...options,
   })
   endings.push(verifier.close)
-  await verifier.ready()
   const listener = await issuer.nextListener()
+  listener.send(currentEvent('0'))
+  await verifier.ready()
   const questions: { method: string | undefined; headers: IncomingMessage['headers']; form: URLSearchParams }[] = []
   const answerBy = (answer: Answer) =>
     issuer.answerQuestions(async (request, response) => {

@@ -19,6 +19,7 @@ interface Changes {
   endpoints?: FeedEndpoints
   silenceMilliseconds?: number
   patienceMilliseconds?: number
+  streamPatienceMilliseconds?: number
   maxStalenessSeconds?: number
   onStale?: 'reject' | 'introspect' | 'accept'
 }
@@ -543,6 +544,35 @@ test.each([
   const ask = () => feed.isRevoked({ uri: place.replace('{issuer}', issuer.url), index })
 
   expect(ask).toThrow(expect.objectContaining({ code: 'AUTH_INVALID_CLAIMS' }))
+})
+
+test('connected() waits for the first word of the stream', async () => {
+  const { feed, listener } = await followed({ streamPatienceMilliseconds: 3_600_000 })
+  const problemThen = feed.connected().then(() => feed.status().problem)
+
+  listener.send(currentEvent('0'))
+
+  expect(await problemThen).toBeUndefined()
+  await feed.connected()
+})
+
+test('connected() resolves at once where the stream has spoken', async () => {
+  const { feed, listener } = await followed({ streamPatienceMilliseconds: 3_600_000 })
+  listener.send(currentEvent('0'))
+  await arrived(() => feed.status().problem === undefined)
+
+  await expect(feed.connected()).resolves.toBeUndefined()
+})
+
+test('connected() gives up a stream that says nothing, and a feed that is closed', async () => {
+  const silent = await followed({ streamPatienceMilliseconds: 1 })
+  const closed = await followed({ streamPatienceMilliseconds: 3_600_000 })
+  const waiting = closed.feed.connected()
+
+  closed.feed.close()
+
+  await expect(Promise.all([silent.feed.connected(), waiting])).resolves.toBeDefined()
+  expect(silent.feed.status().problem).toBe('not connected yet')
 })
 
 test('followRevocations() lets nobody pass after close(), at once', async () => {

@@ -29,6 +29,11 @@ export interface RevocationFeed extends RevocationSource {
   readonly store: BitStore
   /** @throws {TokenError} AUTH_INVALID_CLAIMS */
   positionOf(status: TokenStatus): number
+  /**
+   * Resolves when the stream has proven that nothing is missing: from then on a revocation is heard as it is told. Once
+   * waited for in vain it is not waited for again: it may be refused, or held back on its way.
+   */
+  connected(): Promise<void>
   /** For how long `assertFresh` goes on to pass, if no clock is set; 0 where it does not. */
   freshMilliseconds(): number
   close(): void
@@ -74,6 +79,8 @@ interface Options {
   silenceMilliseconds?: number
   /** How long a request waits for the first load. */
   patienceMilliseconds?: number
+  /** How long `connected` waits. */
+  streamPatienceMilliseconds?: number
 }
 
 /** A proof that nothing is missing, by both clocks: one can be set, the other stands still while the machine sleeps. */
@@ -106,6 +113,7 @@ export function followRevocations({
   elapsed = () => performance.now(),
   silenceMilliseconds = 10_000,
   patienceMilliseconds = 5_000,
+  streamPatienceMilliseconds = 250,
 }: Options): RevocationFeed {
   const maxStaleness = maxStalenessSeconds * 1_000
   const pollMilliseconds = Math.min(Math.max(maxStaleness / 4, 100), 10_000)
@@ -125,6 +133,8 @@ export function followRevocations({
   let isClosed = false
   let wait: Promise<void> | undefined
   let endWait = () => {}
+  let connecting: Promise<void> | undefined
+  let endConnecting = () => {}
 
   function prove(at: number): void {
     const age = Math.max(elapsed() - at, 0)
@@ -149,6 +159,7 @@ export function followRevocations({
     prove(askedAt + openSeconds * 1_000)
     problem = undefined
     resets = 0
+    endConnecting()
   }
 
   /** What came between is not known: nothing is proven by the stream until the lists were loaded again. */
@@ -246,6 +257,18 @@ export function followRevocations({
     return wait.then(assertStillFresh)
   }
 
+  function connected(): Promise<void> {
+    connecting ??= new Promise<void>((resolve) => {
+      const patience = setTimeout(resolve, streamPatienceMilliseconds)
+      endConnecting = () => {
+        clearTimeout(patience)
+        resolve()
+      }
+      if (isClosed || (stream && stream.problem() === undefined)) endConnecting()
+    })
+    return connecting
+  }
+
   function state(): RevocationStatus['state'] {
     if (isClosed) return 'closed'
     if (proof === undefined) return 'waiting'
@@ -258,6 +281,7 @@ export function followRevocations({
     isRevoked: bits.isRevoked,
     store: bits.store,
     positionOf: bits.positionOf,
+    connected,
     freshMilliseconds,
     assertFresh: () => (proof === undefined && !isClosed ? waitForLists() : assertStillFresh()),
     status: () => ({
@@ -273,6 +297,7 @@ export function followRevocations({
       clearTimeout(timer)
       stream?.close()
       endWait()
+      endConnecting()
     },
   }
 }

@@ -530,6 +530,19 @@ test('createVerifier() shows its credential to the stream alone', async () => {
   expect(opened.authorizations()).toEqual({ '/api/auth/revocations': `Bearer ${credential}` })
 })
 
+test('ready() gives the stream a quarter of a second to speak, once', async () => {
+  const opened = await openIssuer()
+  const verifier = testVerifier({ issuer: opened.url, keys: undefined, revocations: 'feed' })
+  const startedAt = performance.now()
+
+  await verifier.ready()
+
+  expect(performance.now() - startedAt).toBeGreaterThan(200)
+  expect(verifier.status().revocations).toMatchObject({ state: 'fresh', problem: 'not connected yet' })
+  const immediately = new Promise((resolve) => setImmediate(() => resolve('later')))
+  await expect(Promise.race([verifier.ready().then(() => 'at once'), immediately])).resolves.toBe('at once')
+})
+
 test('createVerifier() without a credential shows none', async () => {
   const opened = await openIssuer()
   const verifier = testVerifier({ issuer: opened.url, keys: undefined, revocations: 'feed' })
