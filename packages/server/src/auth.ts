@@ -1,5 +1,5 @@
 import type { Origin } from './domain/origin.ts'
-import { type ApiLogin, authenticateApi } from './flows/authenticate-api.ts'
+import { type ApiLogin, authenticateApi, isApiActive } from './flows/authenticate-api.ts'
 import { beginAnew, beginAnewOnCopy } from './flows/begin-anew.ts'
 import { type ChangePasswordInput, changePassword } from './flows/change-password.ts'
 import type { Deps } from './flows/deps.ts'
@@ -42,6 +42,7 @@ export function createAuth(deps: Deps) {
 
     // For APIs
     authenticateApi: (login: ApiLogin) => authenticateApi(deps, login),
+    isApiActive: (api: Parameters<typeof isApiActive>[1]) => isApiActive(deps, api),
     introspectToken: (token: string) => introspectToken(deps, token),
     revokeToken: (input: RevokeTokenInput) => revokeToken(deps, input),
 

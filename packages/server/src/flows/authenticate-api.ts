@@ -43,6 +43,12 @@ export async function authenticateApi(deps: Deps, { credential, name, origin }: 
   return { id: api.id, name: api.name }
 }
 
+/** Whether the credential of an API that was let in is still good. Counts nothing. */
+export async function isApiActive({ store }: Pick<Deps, 'store'>, { name }: ApiCaller): Promise<boolean> {
+  const api = await store.apiCredentials.findByName(name)
+  return api !== undefined && api.revokedAt === undefined
+}
+
 /** Anybody can come without a credential, so these are counted; one that was good is told apart by its API. */
 function apiRefused({ refusals }: Deps, api: ApiCredential | undefined, origin: Origin): Refusal {
   const failureReason = !api ? 'unknown' : api.revokedAt === undefined ? 'wrong_name' : 'revoked'

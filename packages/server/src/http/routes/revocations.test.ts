@@ -332,6 +332,24 @@ test('GET /api/auth/revocations refuses a credential that was revoked, and audit
   ).toEqual([{ failure_reason: 'revoked', api_name: 'tasks' }])
 })
 
+test('GET /api/auth/revocations ends the streams of a credential within two heartbeats of its revocation', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  const house = await apiHouse(closed)
+  const { credential: another } = await house.auth.addApi({ name: 'mail', origin: originAt('local') })
+  const [first, second, other] = [house.credential, house.credential, another]
+  const streams = await Promise.all([first, second, other].map((credential) => open(house, bearer(credential))))
+  for (const stream of streams) await read(stream)
+  await house.auth.revokeApi({ name: 'tasks', origin: originAt('local') })
+
+  vi.advanceTimersByTime(4000)
+
+  const [one, two, kept] = streams
+  await Promise.all([one, two].map((stream) => stream?.body?.pipeTo(new WritableStream())))
+  vi.advanceTimersByTime(2000)
+  const pieces = kept ? [await read(kept), await read(kept), await read(kept)] : []
+  expect(pieces).toEqual([current(0), current(0), current(0)])
+})
+
 test('GET /api/auth/revocations limits refused credentials by address, and a good one by itself', async () => {
   const house = await apiHouse({ ...closed, RATE_LIMIT_INTROSPECT: '1/minute' })
   const ask = (address: string, headers: Record<string, string> = {}) =>

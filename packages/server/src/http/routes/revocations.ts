@@ -1,3 +1,4 @@
+import type { ApiCaller, ApiCredentialId } from '../../domain/api-credential.ts'
 import { Refusal } from '../../domain/refusal.ts'
 import type { ListedEnd, Reach } from '../../flows/follow-revocations.ts'
 import { authenticateApi } from '../authenticate-api.ts'
@@ -21,6 +22,7 @@ const encoder = new TextEncoder()
 /** The stream that verifiers follow; how many follow it is bounded in all and for each network. */
 export function revocationEndpoints(): Endpoint[] {
   const openStreams = new Map<string, number>()
+  const standings = new Map<ApiCredentialId, { askedAt: number; isActive: Promise<boolean> }>()
 
   /** Answers how many are open with it. */
   function open(network: string): number {
@@ -35,6 +37,16 @@ export function revocationEndpoints(): Endpoint[] {
     const left = (openStreams.get(network) ?? 1) - 1
     if (left > 0) openStreams.set(network, left)
     else openStreams.delete(network)
+  }
+
+  /** Asked once a heartbeat for all streams of a credential. A database that does not answer ends nobody's. */
+  function isStillActive(api: ApiCaller, { auth }: HttpDeps): Promise<boolean> {
+    const known = standings.get(api.id)
+    const askedAt = performance.now()
+    if (known && askedAt - known.askedAt < heartbeatMilliseconds) return known.isActive
+    const isActive = auth.isApiActive(api).catch(() => true)
+    standings.set(api.id, { askedAt, isActive })
+    return isActive
   }
 
   return [
@@ -59,7 +71,8 @@ export function revocationEndpoints(): Endpoint[] {
         },
       },
       handle: async (c, deps) => {
-        if (deps.settings.revocationStream === 'credential') await authenticateApi(c, deps)
+        const isOpenToAll = deps.settings.revocationStream === 'public'
+        const api = isOpenToAll ? undefined : await authenticateApi(c, deps)
         const headers = { 'Content-Type': 'text/event-stream; charset=utf-8', 'X-Accel-Buffering': 'no' }
         // The body of an answer to HEAD is thrown away unread: a stream in it would never end.
         if (c.req.method === 'HEAD') return c.body(null, 200, headers)
@@ -69,6 +82,7 @@ export function revocationEndpoints(): Endpoint[] {
         const number = open(network)
         const stream = streamFrom(c, deps, {
           openedAt,
+          isWelcome: () => api === undefined || isStillActive(api, deps),
           // A minute for each of the next dozen streams: they do not all come back at once.
           lifeMilliseconds: streamLifeMilliseconds - (number % 12) * 60_000,
           onEnd: () => close(network),
@@ -86,11 +100,19 @@ function readCursor(c: HttpContext): number | undefined {
   return /^[0-9]{1,15}$/.test(text) ? Number(text) : Number.POSITIVE_INFINITY
 }
 
+type StreamTerms = {
+  openedAt: number
+  /** Asked at each heartbeat. */
+  isWelcome(): boolean | Promise<boolean>
+  lifeMilliseconds: number
+  onEnd(): void
+}
+
 /** What came after the cursor, then `current`, then each new end as it is committed. It tells positions, and of nobody. */
 function streamFrom(
   c: HttpContext,
   { revocations }: HttpDeps,
-  { openedAt, lifeMilliseconds, onEnd }: { openedAt: number; lifeMilliseconds: number; onEnd: () => void },
+  { openedAt, isWelcome, lifeMilliseconds, onEnd }: StreamTerms,
 ): ReadableStream<Uint8Array> {
   const after = readCursor(c)
   const ended = new AbortController()
@@ -119,7 +141,11 @@ function streamFrom(
     }
     revocations.subscribe(listener, { after, until: ended.signal })
     sendCurrent()
-    const heart = setInterval(sendCurrent, heartbeatMilliseconds)
+    const beat = async () => {
+      sendCurrent()
+      if (!(await isWelcome())) end()
+    }
+    const heart = setInterval(beat, heartbeatMilliseconds)
     const life = setTimeout(end, lifeMilliseconds)
     heart.unref()
     life.unref()
