@@ -295,6 +295,7 @@ test('no file of the server opens a connection but the one to Postgres, as SECUR
   expect(callers).toEqual([
     'packages/server/src/storage/postgres-dialect.ts',
     'packages/server/src/storage/postgres-news.ts',
+    'packages/server/src/storage/postgres-pour.ts',
   ])
 })
 
