@@ -36,8 +36,12 @@ const hot: [statement: RegExp, sqlite: string, postgres: string][] = [
   [/^select "sessions".* inner join "users"/, 'sqlite_autoindex_sessions_1', 'sessions_id_key'],
   [/from "sessions" where "user_id" = .* order by/, 'sessions_of_user', 'sessions_of_user'],
   [/^update "sessions" .* "user_id" = /, 'sessions_of_user', 'sessions_of_user'],
-  [/from "auth_events" where "user_id" = [?$\d]+ order by/, 'auth_events_of_user', 'auth_events_of_user'],
-  [/from "auth_events" where "user_id" = .* "sequence" </, 'auth_events_of_user', 'auth_events_of_user'],
+  [
+    /from "auth_events" where "user_id" = [?$\d]+ order by/,
+    'COVERING INDEX auth_events_by_user',
+    'auth_events_of_user',
+  ],
+  [/from "auth_events" where "user_id" = .* "sequence" </, 'COVERING INDEX auth_events_by_user', 'auth_events_of_user'],
   [/from "revocations" where "sequence" > .* "access_expires_at" >/, 'INTEGER PRIMARY KEY', 'revocations_pkey'],
   // Walks, piece by piece: where a piece ends, and what is done to its rows.
   [/from "sessions" where "number" > .* offset/, 'INTEGER PRIMARY KEY', 'sessions_pkey'],

@@ -69,6 +69,8 @@ export type TableWords = {
   text: DataType
   /** Makes an `integer` the primary key that numbers the rows by itself, and never the same twice. */
   numbered(column: ColumnDefinitionBuilder): ColumnDefinitionBuilder
+  /** An index with every column that is asked for is read in place of the table. */
+  readsIndexAlone: boolean
   /** Refuses values of another type than the column's. */
   strict<Table extends string, Columns extends string>(
     table: CreateTableBuilder<Table, Columns>,

@@ -5,6 +5,7 @@ import * as apiCredentials from './migrations/0002-api-credentials.ts'
 import * as locks from './migrations/0003-locks.ts'
 import * as restores from './migrations/0004-restores.ts'
 import * as attempts from './migrations/0005-attempts.ts'
+import * as eventsByUser from './migrations/0006-events-by-user.ts'
 import type { Schema } from './schema.ts'
 import { inTransaction } from './transaction.ts'
 
@@ -17,6 +18,7 @@ const migrations: Record<string, Migration> = {
   '0003-locks': locks,
   '0004-restores': restores,
   '0005-attempts': attempts,
+  '0006-events-by-user': eventsByUser,
 }
 const names = Object.keys(migrations)
 

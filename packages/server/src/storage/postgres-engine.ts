@@ -32,6 +32,8 @@ export function postgresEngine(url: string, use: PostgresUse): Engine {
       // Without it the order, and the indexes with it, would change with the libraries of the server's system.
       text: sql`text collate "C"`,
       numbered: (column) => column.primaryKey().generatedByDefaultAsIdentity(),
+      // It must see in the table whether a row is visible, until the table was vacuumed.
+      readsIndexAlone: false,
       strict: (table) => table,
     },
     listTables: async (database) => {

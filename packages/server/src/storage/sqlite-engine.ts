@@ -17,6 +17,7 @@ export function sqliteEngine(path: string): Engine {
       integer: 'integer',
       text: 'text',
       numbered: (column) => column.primaryKey().autoIncrement(),
+      readsIndexAlone: true,
       strict: (table) => table.modifyEnd(sql`strict`),
     },
     listTables: async (database) => {
