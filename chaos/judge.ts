@@ -240,7 +240,7 @@ export function mostGuesses(limit: GuessLimit, lives: readonly Life[], { from, t
   return limit.attempts * lives.reduce((sum, life) => sum + windowsOf(life), 0)
 }
 
-/** Of each limit and each who is counted by it, the time in which most guesses passed for what may, and how many may. */
+/** For each limit and each guess that passed: how many did from then on, as long as a window lasts, and how many may. */
 export function guessesPassed({ history, limits, nodes, limitsArePer }: Evidence) {
   const guesses = history.filter(({ kind }) => kind === 'guess')
   const beganAt = Math.min(...guesses.map(({ startedAt }) => startedAt))
@@ -255,25 +255,21 @@ export function guessesPassed({ history, limits, nodes, limitsArePer }: Evidence
       guesses.filter(({ code }) => code === 'AUTH_FAILED'),
       (deed) => deed[limit.countsBy],
     )
-    return [...admitted].flatMap(([key, deeds]) => {
-      const [worst] = deeds
-        .map(({ startedAt }) => {
-          const window = { from: startedAt, to: startedAt + limit.windowSeconds * 1000 }
-          const passed = deeds.filter((deed) => deed.startedAt >= window.from && deed.endedAt < window.to).length
-          return { limit, key, passed, most: mostGuesses(limit, lives, window) }
-        })
-        .toSorted((one, other) => other.passed - other.most - (one.passed - one.most))
-      return worst ? [worst] : []
-    })
+    return [...admitted].flatMap(([key, deeds]) =>
+      deeds.map(({ startedAt }) => {
+        const window = { from: startedAt, to: startedAt + limit.windowSeconds * 1000 }
+        const passed = deeds.filter((deed) => deed.startedAt >= window.from && deed.endedAt < window.to).length
+        return { limit, key, passed, most: mostGuesses(limit, lives, window) }
+      }),
+    )
   })
 }
 
 function limitsExceeded(evidence: Evidence): Violation[] {
-  return guessesPassed(evidence)
-    .filter(({ passed, most }) => passed > most)
-    .map(({ limit, key, passed, most }) =>
-      violation('limit exceeded', `${limit.name} by ${key}: ${passed} passed, of ${most} at most`),
-    )
+  const tooMany = guessesPassed(evidence).filter(({ passed, most }) => passed > most)
+  return [...Map.groupBy(tooMany, ({ limit, key }) => `${limit.name} by ${key}`)].map(([who, [first]]) =>
+    violation('limit exceeded', `${who}: ${first?.passed} passed, of ${first?.most} at most`),
+  )
 }
 
 /** What a client may be told of a deed that the rules allow, besides that the service is in trouble. */
