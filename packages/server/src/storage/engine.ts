@@ -36,6 +36,8 @@ export type Engine = {
   boundWaits(transaction: QueryExecutorProvider): Promise<void>
   /** Tells other nodes of new ends of sessions, with the commit of the transaction. Nothing where they cannot be told. */
   tellEnds: TellEnds
+  /** Waits until all that can be read now would be there after a power cut too. */
+  settle(): Promise<void>
   /** How this node hears what others tell. */
   newsOf(database: Kysely<Schema>): News
   /** A way to the database on which statements may take their time, where the usual one cuts them off. */

@@ -82,7 +82,7 @@ function storeOn(database: Kysely<Schema>, engine: Engine): Store {
     users: userStore(database),
     sessions: sessionStore(database, engine.tellEnds),
     refreshTokens: refreshTokenStore(database),
-    revocations: revocationStore(database),
+    revocations: revocationStore(database, engine),
     statusLists: statusListStore(database),
     restores: restoreStore(database, engine),
     audit: auditStore(database),

@@ -54,6 +54,8 @@ export function postgresEngine(url: string, use: PostgresUse): Engine {
       await sql`select set_config('lock_timeout', ${sql.lit(`${use.lockTimeoutSeconds}s`)}, true)`.execute(transaction)
     },
     tellEnds: whereItCan(tellEnds),
+    // What is visible there is on its disk already, unless the operator took that on himself.
+    settle: async () => {},
     newsOf: (database) => postgresNews(database, address, use),
     patientDialect: postgresDialect(address, { ...use, poolSize: 1, statementTimeoutSeconds: undefined }),
     upkeep: () => postgresUpkeep,

@@ -8,11 +8,11 @@ import type { Schema } from './schema.ts'
 
 export function restoreStore(
   database: Kysely<Schema>,
-  engine: Pick<Engine, 'isCopy' | 'unmarkCopy' | 'numberFrom'>,
+  engine: Pick<Engine, 'isCopy' | 'unmarkCopy' | 'numberFrom' | 'settle'>,
 ): RestoreStore {
   /** The newest list and the newest end that there were, of sessions that are gone since too. */
   async function readReached(): Promise<{ list: number; sequence: number }> {
-    const { newest, firstList } = await revocationStore(database).bounds()
+    const { newest, firstList } = await revocationStore(database, engine).bounds()
     const { number, list } = await database
       .selectNoFrom(({ selectFrom }) => [
         selectFrom('sessions')

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { SessionId } from '../domain/session.ts'
 import type { RevocationStore } from '../domain/store.ts'
+import type { Engine } from './engine.ts'
 import { prepareQuery } from './prepared-query.ts'
 import type { Schema } from './schema.ts'
 
@@ -16,10 +17,12 @@ const endsAfter = prepareQuery((database, { sequence, now, limit }: Page) =>
     .limit(limit),
 )
 
-export function revocationStore(database: Kysely<Schema>): RevocationStore {
+export function revocationStore(database: Kysely<Schema>, { settle }: Pick<Engine, 'settle'>): RevocationStore {
   return {
     after: async (sequence, page) => {
       const { rows } = await endsAfter(database, { sequence, ...page })
+      // Whoever hears of an end counts on its number for good: a power cut must not take it back.
+      if (rows.length > 0) await settle()
       return rows.map((row) => ({
         sequence: row.sequence,
         sessionId: row.session_id as SessionId,

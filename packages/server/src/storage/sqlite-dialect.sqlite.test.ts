@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, renameSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -15,7 +15,7 @@ const run = promisify(execFile)
 
 test.each([
   ['journal_mode', 'wal'],
-  ['synchronous', 2],
+  ['synchronous', 1],
   ['foreign_keys', 1],
   ['trusted_schema', 0],
   ['busy_timeout', 0],
@@ -92,6 +92,46 @@ test.each([
     expect((await sql`select x from t`.execute(database)).rows).toHaveLength(3)
   },
 )
+
+test('sqliteDialect() lets others go on while a commit is on its way to the disk', async () => {
+  const database = testKysely(temporaryFile())
+  await sql`create table t (x text) strict`.execute(database)
+  const done: string[] = []
+
+  const writing = database.transaction().execute((inside) => sql`insert into t values ('one')`.execute(inside))
+  const written = writing.then(() => done.push('written'))
+  const { rows } = await sql`select x from t`.execute(database)
+  done.push('read')
+  await written
+
+  expect(rows).toEqual([{ x: 'one' }])
+  expect(done).toEqual(['read', 'written'])
+})
+
+test('sqliteDialect() refuses what did not reach the disk, leaves the next transaction alone, and mends what was missed', async () => {
+  const path = temporaryFile()
+  await sql`create table t (x text) strict`.execute(testKysely(path))
+  const database = testKysely(path)
+  await sql`select x from t`.execute(database)
+  const add = (text: string, done?: Promise<unknown>) =>
+    database.transaction().execute(async (inside) => {
+      await sql`insert into t values (${text})`.execute(inside)
+      await done
+    })
+
+  renameSync(`${path}-wal`, `${path}-away`)
+  const first = expect(add('first')).rejects.toMatchObject({ code: 'UNAVAILABLE', retryAfterSeconds: 1 })
+  const second = add(
+    'second',
+    first.then(() => renameSync(`${path}-away`, `${path}-wal`)),
+  )
+  await Promise.all([first, second])
+
+  const file = new DatabaseSync(path, { readOnly: true })
+  onTestFinished(() => file.close())
+  expect(file.prepare('select x from t').all()).toEqual([{ x: 'first' }, { x: 'second' }])
+  expect(statSync(`${path}-wal`).size).toBe(0)
+})
 
 test('sqliteDialect() keeps its answers right however many kinds of query it saw', async () => {
   const database = testKysely(':memory:')

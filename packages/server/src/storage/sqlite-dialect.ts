@@ -14,6 +14,7 @@ import {
   SqliteQueryCompiler,
 } from 'kysely'
 import { Refusal } from '../domain/refusal.ts'
+import { type Journal, journalOf } from './sqlite-journal.ts'
 
 /** How long a writer waits for another process's write before it gives up. */
 const busyPatienceMilliseconds = 5000
@@ -27,16 +28,26 @@ const maxIdleJournalBytes = 64 * 1024 * 1024
 const maxStatements = 200
 
 /**
- * Kysely on the SQLite that is inside Node. Durable by default: WAL with `synchronous=FULL`, so that what was
- * acknowledged survives a power cut (https://sqlite.org/pragma.html#pragma_synchronous).
+ * Kysely on the SQLite that is inside Node. Durable as with `synchronous=FULL`: what was acknowledged survives a power
+ * cut. But SQLite would wait for the disk on the event loop, once for each transaction, so it is told to leave that to us:
+ * a commit is answered when the write-ahead log is on the disk, and meanwhile others go on (ADR 18).
  */
-export function sqliteDialect(path: string): Dialect {
+export function sqliteDialect(path: string): Dialect & Pick<Journal, 'settle'> {
+  const driver = sqliteDriver(path)
   return {
-    createAdapter: () => new SqliteAdapter(),
-    createDriver: () => sqliteDriver(path),
+    createAdapter: () => new TurnTakingAdapter(),
+    createDriver: () => driver,
     createIntrospector: (database: Kysely<never>) => new SqliteIntrospector(database),
     createQueryCompiler: () => new SqliteQueryCompiler(),
-  } as Dialect
+    settle: driver.settle,
+  } as Dialect & Pick<Journal, 'settle'>
+}
+
+/** Kysely would hold the one connection until a commit is answered; here turns end with the commit itself. */
+class TurnTakingAdapter extends SqliteAdapter {
+  override get supportsMultipleConnections(): boolean {
+    return true
+  }
 }
 
 function openDatabase(path: string): DatabaseSync {
@@ -51,8 +62,8 @@ function openDatabase(path: string): DatabaseSync {
 function open(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: 0 })
   try {
-    database.exec('pragma journal_mode = wal')
-    database.exec('pragma synchronous = full')
+    // In WAL mode this leaves out one thing, the sync of the log with each commit (https://sqlite.org/pragma.html#pragma_synchronous).
+    database.exec(`pragma synchronous = ${entersWal(database) ? 'normal' : 'full'}`)
     database.exec('pragma trusted_schema = off')
     database.exec(`pragma cache_size = -${pageCacheKibibytes}`)
     database.exec(`pragma journal_size_limit = ${maxIdleJournalBytes}`)
@@ -61,6 +72,11 @@ function open(path: string): DatabaseSync {
     database.close()
     throw error
   }
+}
+
+/** A database in memory has none, nor has a file system without shared memory. */
+function entersWal(database: DatabaseSync): boolean {
+  return database.prepare('pragma journal_mode = wal').get()?.['journal_mode'] === 'wal'
 }
 
 /** The file holds password hashes. SQLite gives its companions (`-wal`, `-shm`) the permissions of the file itself. */
@@ -81,45 +97,64 @@ function makeFolder(path: string): void {
   }
 }
 
+/** What one holder does with the one connection. It ends with a commit, when the next holder may begin. */
+type Turn = DatabaseConnection & { commit(): Promise<void>; rollback(): Promise<void>; end(): void }
+
 /** One connection, so one at a time: a waiting transaction must not swallow its neighbour's writes. */
-function sqliteDriver(path: string): Driver {
+function sqliteDriver(path: string): Driver & Pick<Journal, 'settle'> {
   let database: DatabaseSync | undefined
-  let connection: DatabaseConnection | undefined
+  let journal: Journal | undefined
+  let connection: ((end: () => void) => Turn) | undefined
   let turn: Promise<void> = Promise.resolve()
-  let endTurn: () => void = () => {}
+
+  async function settle(): Promise<void> {
+    try {
+      await journal?.settle()
+    } catch (cause) {
+      throw new Refusal('UNAVAILABLE', { retryAfterSeconds: 1, cause })
+    }
+  }
 
   return {
     init: async () => {
       database = openDatabase(path)
-      connection = sqliteConnection(database)
+      journal = entersWal(database) ? journalOf(`${path}-wal`, checkpointer(database)) : undefined
+      connection = sqliteConnection(database, settle)
     },
     acquireConnection: async () => {
       const previous = turn
       const mine = Promise.withResolvers<void>()
       turn = mine.promise
       await previous
-      endTurn = mine.resolve
-      if (!connection) throw new Error('Cannot query the database: it is closed')
-      return connection
+      if (connection) return connection(mine.resolve)
+      mine.resolve()
+      throw new Error('Cannot query the database: it is closed')
     },
-    releaseConnection: async () => endTurn(),
+    releaseConnection: async (at) => (at as Turn).end(),
     // Immediate: a transaction that reads first and writes later would be refused at once when another process wrote in between.
     beginTransaction: async (at) => void (await at.executeQuery(CompiledQuery.raw('begin immediate'))),
-    commitTransaction: async (at) => void (await at.executeQuery(CompiledQuery.raw('commit'))),
-    rollbackTransaction: async (at) => {
-      // A full disk has SQLite undo the transaction by itself: undoing it again would fail, and hide why.
-      if (database?.isTransaction) await at.executeQuery(CompiledQuery.raw('rollback'))
-    },
+    commitTransaction: async (at) => (at as Turn).commit(),
+    rollbackTransaction: async (at) => (at as Turn).rollback(),
     destroy: async () => {
       connection = undefined
+      journal?.close()
       database?.close()
     },
+    settle,
+  }
+}
+
+/** Brings all that the log holds into the file, and that onto the disk. */
+function checkpointer(database: DatabaseSync): () => void {
+  return () => {
+    const outcome = database.prepare('pragma wal_checkpoint(truncate)').get()
+    if (outcome?.['busy'] !== 0) throw new Error('Cannot empty the write-ahead log: somebody reads in it')
   }
 }
 
 type Prepared = { statement: StatementSync; hasRows: boolean }
 
-function sqliteConnection(database: DatabaseSync): DatabaseConnection {
+function sqliteConnection(database: DatabaseSync, settle: () => Promise<void>): (end: () => void) => Turn {
   const statements = new Map<string, Prepared>()
 
   function prepare(sql: string): Prepared {
@@ -141,21 +176,49 @@ function sqliteConnection(database: DatabaseSync): DatabaseConnection {
     return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
   }
 
-  return {
-    executeQuery: async <Row>(query: CompiledQuery): Promise<QueryResult<Row>> => {
-      const givesUpAt = performance.now() + busyPatienceMilliseconds
-      for (;;) {
-        try {
-          return execute<Row>(query)
-        } catch (error) {
-          if (!isBusy(error) || performance.now() > givesUpAt) throw toOutage(error)
-        }
-        await setTimeout(busyPauseMilliseconds)
+  async function executeWhenFree<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
+    const givesUpAt = performance.now() + busyPatienceMilliseconds
+    for (;;) {
+      try {
+        return execute<Row>(query)
+      } catch (error) {
+        if (!isBusy(error) || performance.now() > givesUpAt) throw toOutage(error)
       }
-    },
-    streamQuery: () => {
-      throw new Error('Cannot stream from SQLite: nothing in the product does')
-    },
+      await setTimeout(busyPauseMilliseconds)
+    }
+  }
+
+  /** What is raw and has rows is a pragma or a look at the schema. */
+  function onlyReads({ query: { kind }, sql }: CompiledQuery): boolean {
+    return kind === 'SelectQueryNode' || (kind === 'RawNode' && prepare(sql).hasRows)
+  }
+
+  return (end) => {
+    let hasCommitted = false
+    return {
+      executeQuery: async <Row>(query: CompiledQuery): Promise<QueryResult<Row>> => {
+        const result = await executeWhenFree<Row>(query)
+        if (database.isTransaction || onlyReads(query)) return result
+        end()
+        await settle()
+        return result
+      },
+      commit: async () => {
+        await executeWhenFree(CompiledQuery.raw('commit'))
+        // From here on another's transaction may be open: there is nothing left that could be undone.
+        hasCommitted = true
+        end()
+        await settle()
+      },
+      rollback: async () => {
+        // A full disk has SQLite undo the transaction by itself: undoing it again would fail, and hide why.
+        if (!hasCommitted && database.isTransaction) await executeWhenFree(CompiledQuery.raw('rollback'))
+      },
+      end,
+      streamQuery: () => {
+        throw new Error('Cannot stream from SQLite: nothing in the product does')
+      },
+    }
   }
 }
 

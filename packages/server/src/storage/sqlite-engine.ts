@@ -5,13 +5,14 @@ import { sqlitePour } from './sqlite-pour.ts'
 import { markOfCopy, sqliteUpkeep } from './sqlite-upkeep.ts'
 
 export function sqliteEngine(path: string): Engine {
+  const dialect = sqliteDialect(path)
   return {
     named: path,
     isExposed: false,
     isUnverified: false,
     lostTimeouts: async () => [],
     isShared: false,
-    dialect: sqliteDialect(path),
+    dialect,
     plugins: [withoutRowLocks],
     words: {
       integer: 'integer',
@@ -29,6 +30,7 @@ export function sqliteEngine(path: string): Engine {
     holdMigrations: async () => {},
     boundWaits: async () => {},
     tellEnds: async () => {},
+    settle: dialect.settle,
     newsOf: () => ({ isHeard: () => false, listen: () => {}, close: async () => {} }),
     patientDialect: undefined,
     upkeep: sqliteUpkeep,
