@@ -2,12 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { getListFromStatusListJWT, getStatusListFromJWT } from '@sd-jwt/jwt-status-list'
+import { EventSource } from 'eventsource'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import * as oauth from 'oauth4webapi'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { run, serve } from './processes.ts'
 
-/** Clients by the books of OAuth and JOSE, which know nothing of this product, at one server that is started as its users do. */
+/** Clients by the books of OAuth, JOSE and server-sent events, which know nothing of this product, at one server that is started as its users do. */
 
 const audience = 'https://tasks.example'
 const client: oauth.Client = { client_id: 'tasks' }
@@ -161,4 +162,18 @@ test('a client of the Token Status List draft finds the bit of a session set whe
     [0, 0],
     [1, 0],
   ])
+})
+
+test('a standard EventSource hears of the end of a session, by the place of its bit', async () => {
+  const leaving = await signUp()
+  const { uri, idx } = getStatusListFromJWT(leaving.token)
+  const stream = new EventSource(`${server.url}/api/auth/revocations`)
+  onTestFinished(() => stream.close())
+  const told: unknown[] = []
+  stream.addEventListener('revoked', ({ data }) => told.push(JSON.parse(data).lists))
+  await new Promise((heard) => stream.addEventListener('current', heard, { once: true }))
+
+  await logOut(leaving)
+
+  await expect.poll(() => told).toEqual([{ [uri.split('/').at(-1) ?? '']: [idx] }])
 })
