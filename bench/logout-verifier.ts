@@ -43,11 +43,11 @@ setInterval(() => {
   if (watched === undefined) return
   const isRefused = !isAccepted(watched)
   // One clock for all processes of a machine.
-  const at = Number(process.hrtime.bigint()) / 1e6
+  const seenAt = Number(process.hrtime.bigint()) / 1e6
   const waitedNow = waited()
   if (isRefused) {
     watched = undefined
-    process.send?.({ refusedAt: at, waitedMilliseconds: waitedNow - waitedAtLook })
+    process.send?.({ refusedAt: seenAt, waitedMilliseconds: waitedNow - waitedAtLook })
   }
   waitedAtLook = waitedNow
 }, lookMilliseconds)
