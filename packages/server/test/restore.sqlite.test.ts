@@ -9,8 +9,6 @@ import { run } from './processes.ts'
 import { becomes, outcomeOf, survivingServer, verifierOf } from './surviving.ts'
 
 /** Each test starts a server three or four times, which takes its time on a machine that does much else. */
-vi.setConfig({ testTimeout: 60_000 })
-
 type Server = Awaited<ReturnType<typeof survivingServer>>
 type Status = { status_list: { uri: string; idx: number } }
 

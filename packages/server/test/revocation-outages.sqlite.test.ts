@@ -1,10 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { byEvent, type Mischief } from './network.ts'
 import { becomes, outcomeOf, survivingServer, verifierOf, verifierProcess, watch } from './surviving.ts'
-
-// Processes take their time to start where the machine is busy.
-vi.setConfig({ testTimeout: 60_000 })
 
 /** What a loaded machine may take for itself beyond what the policy allows. */
 const patienceMilliseconds = 1_000

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
 import { deflateSync } from 'node:zlib'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { keepAliveAgent } from '../../verify/src/http-request.ts'
 import { readSecret } from '../../verify/src/keys.ts'
 import { listsAtOnce } from '../../verify/src/list-loader.ts'
@@ -13,9 +13,6 @@ import { lookInto } from '../src/testing/test-database.ts'
 import type { Answer } from './network.ts'
 import { run } from './processes.ts'
 import { becomes, byJumpingNode, outcomeOf, survivingServer, verifierOf, verifierProcess, watch } from './surviving.ts'
-
-// Processes take their time to start where the machine is busy.
-vi.setConfig({ testTimeout: 60_000 })
 
 const secret = 'a shared secret of more than 32 bytes'
 const isList = (path: string) => /\/status-lists\/\d+$/.test(path)
