@@ -46,7 +46,8 @@ const folder = mkdtempSync(join(tmpdir(), 'latchkey-cli-'))
 function latchkey(...parameters: string[]): Promise<{ code: number; output: string; complaint: string }> {
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   const command = [join(root, 'run.mjs'), join(root, 'packages/server/src/cli/main.ts'), ...parameters]
-  const options = { cwd: root, env: { PATH: process.env['PATH'], DATABASE_URL: `sqlite:${folder}/latchkey.db` } }
+  const { PATH, NODE_COMPILE_CACHE } = process.env
+  const options = { cwd: root, env: { PATH, NODE_COMPILE_CACHE, DATABASE_URL: `sqlite:${folder}/latchkey.db` } }
   return new Promise((done) => {
     const child = execFile(process.execPath, command, options, (_, output, complaint) => {
       done({ code: child.exitCode ?? -1, output, complaint })

@@ -19,7 +19,7 @@ type Start = {
   parameters?: string[]
   /** Its working folder: where its database and, if any, its `.env` are. */
   folder: string
-  /** All of its environment. */
+  /** All of its environment, but for where Node finds programs and keeps compiled code. */
   environment?: Record<string, string>
 }
 
@@ -36,7 +36,7 @@ const patienceMilliseconds = 15_000
 export async function startProgram({ file, parameters = [], folder, environment = {} }: Start): Promise<Program> {
   const child = spawn(process.execPath, ['--conditions=latchkey-source', join(root, file), ...parameters], {
     cwd: folder,
-    env: { PATH: process.env['PATH'], ...environment },
+    env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'], ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const exited = once(child, 'close').then(([code]) => code as number | null)
@@ -62,7 +62,8 @@ export function startIssuer(folder: string, environment: Record<string, string> 
       PORT: '0',
       RATE_LIMIT_LOGIN: 'off',
       RATE_LIMIT_SIGNUP: 'off',
-      BCRYPT_COST: '10',
+      NODE_ENV: 'test',
+      BCRYPT_COST: '4',
       ...environment,
     },
   })
