@@ -86,10 +86,12 @@ test('after a restore nobody honours a token of before, revoked or not, whether 
     expect(await outcomeOf(verifier, token)).toBe('AUTH_REVOKED')
     expect((await server.request('/api/auth/me', { token })).json()).toMatchObject({ error: { code: 'AUTH_REVOKED' } })
   }
-  expect(lookInto(server.databaseUrl).events().at(-1)).toMatchObject({
-    event_type: 'database_restored',
-    ip_address: 'local',
-  })
+  // Behind it those of the tokens refused above may stand by now.
+  const last = lookInto(server.databaseUrl)
+    .events()
+    .filter(({ event_type }) => event_type !== 'token_refused')
+    .at(-1)
+  expect(last).toMatchObject({ event_type: 'database_restored', ip_address: 'local' })
   expect(await outcomeOf(verifier, await server.logIn())).toBe('accepted')
 })
 
