@@ -120,7 +120,10 @@ test('GET /api/auth/revocations dates a heartbeat by when the database last answ
   const response = await open(house)
   await read(response)
   house.database.run('alter table revocations rename to gone')
-  await vi.waitFor(() => expect(house.lines.map(({ message }) => message)).toContain('Revocations were not read'))
+  await vi.waitFor(
+    () => expect(house.lines.map(({ message }) => message)).toContain('Revocations were not read'),
+    15_000,
+  )
   const lastAnswerAt = performance.now()
 
   await expect.poll(() => performance.now() - lastAnswerAt).toBeGreaterThan(200)
