@@ -84,7 +84,7 @@ export function databaseOf(folder: string): string {
 export function openTestDatabase(url: string): Database {
   const database = openDatabase(url, {
     poolSize: 5,
-    connectTimeoutSeconds: 5,
+    connectTimeoutSeconds: 60,
     statementTimeoutSeconds: 10,
     lockTimeoutSeconds: 5,
     requiresDurability: false,
