@@ -32,6 +32,7 @@ const hot: [statement: RegExp, sqlite: string, postgres: string][] = [
   [/from "known_networks" where/, 'sqlite_autoindex_known_networks_1', 'known_networks_key'],
   [/^update "users" set "last_login"/, 'sqlite_autoindex_users_1', 'users_pkey'],
   [/^update "refresh_tokens"/, 'sqlite_autoindex_refresh_tokens_1', 'refresh_tokens_pkey'],
+  [/from "refresh_tokens" left join "sessions"/, 'sqlite_autoindex_refresh_tokens_1', 'refresh_tokens_pkey'],
   [/from "refresh_tokens" inner join "sessions"/, 'sqlite_autoindex_refresh_tokens_1', 'refresh_tokens_pkey'],
   [/^select "sessions".* inner join "users"/, 'sqlite_autoindex_sessions_1', 'sessions_id_key'],
   [/from "sessions" where "user_id" = .* order by/, 'sessions_of_user', 'sessions_of_user'],

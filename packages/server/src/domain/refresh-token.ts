@@ -9,6 +9,15 @@ export type RefreshToken = {
   expiresAt: number
 }
 
+/** What decides whether a refresh token can still be good for anything. */
+export type RefreshTokenStanding = {
+  isUsed: boolean
+  expiresAt: number
+  /** The session was not ended, and its user is not disabled. */
+  isSessionOpen: boolean
+  sessionExpiresAt: number
+}
+
 /** A refresh token that was used: its successor is kept sealed under the token itself, to be answered again. */
 export type UsedRefreshToken = {
   sessionId: SessionId

@@ -1,6 +1,6 @@
 import type { ApiCredential, ApiCredentialId } from './api-credential.ts'
 import type { AuditEvent } from './audit-event.ts'
-import type { LiveRefreshToken, RefreshToken, UsedRefreshToken } from './refresh-token.ts'
+import type { LiveRefreshToken, RefreshToken, RefreshTokenStanding, UsedRefreshToken } from './refresh-token.ts'
 import type { NewSession, Revocation, RevocationReason, Session, SessionId } from './session.ts'
 import type { StoredSigningKey } from './signing-key.ts'
 import type { Profile, User, UserId } from './user.ts'
@@ -91,6 +91,11 @@ export type SessionStore = {
 
 export type RefreshTokenStore = {
   insert(token: RefreshToken): Promise<void>
+  /**
+   * How it stands with a token, by one statement that reads a token, a session and a user also where there is no such
+   * token: those of the next one there is. So the time tells nothing of what is wrong with it.
+   */
+  find(digest: string): Promise<RefreshTokenStanding | undefined>
   /**
    * Uses a token up, in one statement: of many who try at once, one is answered with the session. Everyone else gets
    * `undefined`, as does who brings a token that is unknown, used, too old, or of a session that is over or a user who is disabled.

@@ -237,10 +237,10 @@ test.each([
     const verdicts = await Promise.allSettled(attempts)
 
     const family = [first, second].map(({ accessToken }) => verifier.verify(accessToken))
-    const rightful = auth.refreshSession({ refreshToken: second.refreshToken, origin: ada.origin })
     expect(second.refreshToken).not.toBe(first.refreshToken)
     expect(verdicts.map(({ status }) => status)).toEqual(Array(replays).fill('rejected'))
     for (const token of family) await expect(token).rejects.toMatchObject({ code: 'AUTH_REVOKED' })
+    const rightful = auth.refreshSession({ refreshToken: second.refreshToken, origin: ada.origin })
     await expect(rightful).rejects.toMatchObject(refused)
     await expect(verifier.verify(other.accessToken)).resolves.toMatchObject({ user_id: other.userId })
     const again = await auth.refreshSession({ refreshToken: other.refreshToken, origin: ada.origin })

@@ -1,7 +1,7 @@
 import { sealUnder } from '../crypto/seal.ts'
 import { digestOf, isRefreshTokenShaped, newRefreshToken } from '../crypto/secrets.ts'
 import type { Origin } from '../domain/origin.ts'
-import type { UsedRefreshToken } from '../domain/refresh-token.ts'
+import type { RefreshTokenStanding, UsedRefreshToken } from '../domain/refresh-token.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { SessionId } from '../domain/session.ts'
 import type { Store } from '../domain/store.ts'
@@ -29,6 +29,9 @@ type Refreshed = OpenedSession & { email: string }
  */
 export async function refreshSession(deps: Deps, { refreshToken, origin }: RefreshInput): Promise<TokenPair> {
   if (!isRefreshTokenShaped(refreshToken)) throw refreshFailed(deps, origin)
+  // Unknown, too old, of a session that is over: each is refused here, after the same work.
+  const standing = await deps.store.refreshTokens.find(digestOf(refreshToken))
+  if (!mayRefresh(standing, deps.now())) throw refreshFailed(deps, origin)
 
   const refreshed = await deps.store.transaction(async (inside) => {
     return (await rotate(deps, inside, refreshToken, origin)) ?? (await meetAgain(deps, inside, refreshToken, origin))
@@ -39,6 +42,12 @@ export async function refreshSession(deps: Deps, { refreshToken, origin }: Refre
     throw new Refusal('AUTH_REFRESH_INVALID')
   }
   return issueTokens(deps, refreshed)
+}
+
+/** Whether it is worth a transaction, which decides. One that was used may be too old itself. */
+function mayRefresh(standing: RefreshTokenStanding | undefined, now: number): boolean {
+  if (!standing?.isSessionOpen || standing.sessionExpiresAt <= now) return false
+  return standing.isUsed || standing.expiresAt > now
 }
 
 /** Anybody can bring a token that is none, so these are counted; one that came back has a line of its own. */

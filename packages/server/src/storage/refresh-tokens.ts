@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { RefreshToken } from '../domain/refresh-token.ts'
 import type { SessionId } from '../domain/session.ts'
 import type { RefreshTokenStore } from '../domain/store.ts'
@@ -15,6 +15,20 @@ const insertToken = prepareQuery((database, token: RefreshToken) =>
     created_at: token.createdAt,
     expires_at: token.expiresAt,
   }),
+)
+
+const nearestToken = prepareQuery((database, { digest }: { digest: string }) =>
+  database
+    .selectFrom('refresh_tokens')
+    // Left, so that the one token is looked up first: an inner join may begin at the users.
+    .leftJoin('sessions', 'sessions.id', 'refresh_tokens.session_id')
+    .leftJoin('users', 'users.id', 'sessions.user_id')
+    .select(['refresh_tokens.digest', 'refresh_tokens.expires_at', 'refresh_tokens.used_at'])
+    .select(['sessions.revoked_at', 'sessions.expires_at as session_expires_at', 'users.is_active'])
+    .where('refresh_tokens.digest', '>=', digest)
+    .orderBy('refresh_tokens.digest')
+    // In the text: SQLite plans a statement anew for each limit that is given as a value.
+    .limit(sql.lit(1)),
 )
 
 const useToken = prepareQuery((database, { digest, at, successorSealed }: TokenUse) =>
@@ -61,6 +75,17 @@ export function refreshTokenStore(database: Kysely<Schema>): RefreshTokenStore {
   return {
     insert: async (token) => {
       await insertToken(database, token)
+    },
+
+    find: async (digest) => {
+      const { rows } = await nearestToken(database, { digest })
+      const standing = rows.map((row) => ({
+        isUsed: row.used_at !== null,
+        expiresAt: row.expires_at,
+        isSessionOpen: row.revoked_at === null && row.is_active === 1,
+        sessionExpiresAt: row.session_expires_at ?? 0,
+      }))
+      return rows[0]?.digest === digest ? standing[0] : undefined
     },
 
     use: async (digest, use) => {

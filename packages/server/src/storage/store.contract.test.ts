@@ -610,6 +610,39 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
       expect(answers).toEqual([undefined, old.id])
     })
 
+    test('refreshTokens.find() tells how it stands with a token, as it was made, used, and when its session ends', async () => {
+      const store = await openFresh()
+      const { ada, session, digest } = await seeded(store)
+      const stood = []
+
+      stood.push(await store.refreshTokens.find(digest))
+      await store.refreshTokens.use(digest, { at: now + 1, successorSealed: 'sealed' })
+      stood.push(await store.refreshTokens.find(digest))
+      await store.users.setActive(ada.id, false)
+      stood.push(await store.refreshTokens.find(digest))
+      await store.users.setActive(ada.id, true)
+      await store.sessions.revoke(session.id, logout)
+      stood.push(await store.refreshTokens.find(digest))
+
+      const fresh = {
+        isUsed: false,
+        expiresAt: now + 2 * day,
+        isSessionOpen: true,
+        sessionExpiresAt: session.expiresAt,
+      }
+      const closed = { ...fresh, isUsed: true, isSessionOpen: false }
+      expect(stood).toEqual([fresh, { ...fresh, isUsed: true }, closed, closed])
+    })
+
+    test('refreshTokens.find() answers undefined to a token that is unknown, whatever tokens there are', async () => {
+      const store = await openFresh()
+      const { digest } = await seeded(store)
+
+      const found = await Promise.all(['', `${digest}0`, digest.slice(0, -1), '~'].map(store.refreshTokens.find))
+
+      expect(found).toEqual([undefined, undefined, undefined, undefined])
+    })
+
     test('refreshTokens.insert() refuses a second token of the same digest', async () => {
       const store = await openFresh()
       const { session } = await seeded(store)
