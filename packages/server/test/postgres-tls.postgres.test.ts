@@ -86,6 +86,7 @@ test.skipIf(!hasOpenssl)('a server with sslmode=require to another machine warns
 
   const server = await serve({ folder: temporaryFolder(), settings })
 
+  await expect.poll(() => server.stdout()).toContain('"Listening"')
   const warnings = server
     .stdout()
     .split('\n')
