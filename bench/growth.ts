@@ -1,52 +1,51 @@
 /**
- * What requests cost with many users, side by side with what they cost with few. Each figure is the median over random
- * users, whose requests to the two databases take turns; a login is told without the hash. Seeds both databases by
- * itself, tells how far it is, writes its places on docs/performance.md, and leaves no database behind. Ends with 1 where
- * the many cost more than 1.5 times as much.
+ * What requests cost with many users, side by side with what they cost with few; then what the removal of expired rows
+ * does to logins, and how long a start, a copy and a check take. Seeds both databases by itself, tells how far it is,
+ * writes its places on docs/performance.md, and leaves no database behind. Ends with 1 where a promise is not kept.
  *
- *   npm run bench:growth                        both engines: some 15 GB for a while, and the better part of an hour
+ *   npm run bench:growth                        both engines: 30 GB for a while, and the better part of an hour
  *   npm run bench:growth -- --engine postgres   one of them
  *   npm run bench:growth -- --divide 100        with a hundredth of the many, to try it out: writes nothing
  */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { createReadStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { parseArgs } from 'node:util'
 import pg from 'pg'
-import { assemble, hashesOf, passwordsOf } from '../packages/server/src/cli/assemble.ts'
-import { loadConfig } from '../packages/server/src/config/load-config.ts'
 import { startPostgres } from '../packages/server/src/testing/embedded-postgres.ts'
-import { median } from './measure.ts'
-import { atMost, describeMachine, type Finding, terminalTable, writeInto } from './report.ts'
+import { compareRequests } from './growth-requests.ts'
+import { runCommand } from './growth-subject.ts'
+import { backUpAndCheck, removeBesideLogins, start } from './growth-upkeep.ts'
+import { describeMachine, type Finding, terminalTable, writeInto } from './report.ts'
 
-const password = 'SecurePass123'
-const rounds = 1_000
-const mostTimes = 1.5
-const requests = ['login', 'refresh', 'me', 'session list', 'event page'] as const
 const few = { users: 1_000, sessions: 5_000, events: 20_000 }
 const many = { users: 1_000_000, sessions: 5_000_000, events: 20_000_000 }
-const settings = {
-  NODE_ENV: 'test',
-  BCRYPT_COST: '4',
-  RATE_LIMIT_LOGIN: 'off',
-  RATE_LIMIT_ACCOUNT: 'off',
-  PASSWORD_BLOCKLIST: 'off',
-}
 /** As a server that people use: the embedded one is set for tests, which need no disk. */
 const postgresSettings = {
   fsync: 'on',
   full_page_writes: 'on',
   autovacuum: 'on',
   shared_buffers: '1GB',
+  maintenance_work_mem: '512MB',
   max_wal_size: '8GB',
 }
 
 type Sizes = typeof few
 
 /** Where the two databases of an engine are, made now. */
-type Ground = { few: string; many: string; afterSeed(): Promise<void>; remove(): Promise<void> | void }
+type Ground = {
+  few: string
+  many: string
+  afterSeed(): Promise<void>
+  /** Makes an index on all events of the many, and drops it. */
+  indexEvents(): Promise<void>
+  /** Where a copy may go, where the product makes one. */
+  copy: string | undefined
+  remove(): Promise<void> | void
+}
+
+const indexOnEvents = 'create index growth on auth_events (event_type, created_at)'
 
 const grounds: Record<string, () => Ground | Promise<Ground>> = {
   sqlite: () => {
@@ -59,6 +58,13 @@ const grounds: Record<string, () => Ground | Promise<Ground>> = {
       afterSeed: async () => {
         for (const path of [small, large]) await readWhole(path)
       },
+      indexEvents: async () => {
+        const database = new DatabaseSync(large)
+        database.exec(`begin immediate; ${indexOnEvents}; commit`)
+        database.exec('drop index growth')
+        database.close()
+      },
+      copy: join(folder, 'copy.db'),
       remove: () => rmSync(folder, { recursive: true }),
     }
   },
@@ -74,6 +80,8 @@ const grounds: Record<string, () => Ground | Promise<Ground>> = {
         for (const schema of ['few', 'many']) await runSql(urlOf(schema), 'vacuum analyze')
         await runSql(server.url, 'checkpoint')
       },
+      indexEvents: () => runSql(urlOf('many'), `begin; ${indexOnEvents}; commit; drop index growth`),
+      copy: undefined,
       remove: server.stop,
     }
   },
@@ -91,108 +99,24 @@ async function readWhole(path: string): Promise<void> {
   for await (const _ of createReadStream(path, { highWaterMark: 2 ** 22 }));
 }
 
-/** In a process of its own, which draws the progress bar. */
-async function seed(url: string, sizes: Sizes): Promise<void> {
-  const flags = Object.entries(sizes).flatMap(([name, value]) => [`--${name}`, String(value)])
-  const command = ['--conditions=latchkey-source', 'packages/server/src/cli/main.ts', 'bench', 'seed', ...flags]
-  const env = { ...process.env, ...settings, DATABASE_URL: url }
-  const seeding = spawn(process.execPath, command, { env, stdio: ['ignore', 'ignore', 'inherit'] })
-  const [status] = await once(seeding, 'exit')
-  if (status !== 0) throw new Error('Cannot measure: the seed failed')
-}
-
-/** A product on one database, and the requests that are timed on it, for the user of a round. */
-async function subject(url: string, { users }: Sizes) {
-  const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
-  const config = loadConfig({ ...settings, DATABASE_URL: url })
-  const { app, close } = assemble(config, { log: silent })
-  const emails = Array.from({ length: rounds + 1 }, () => {
-    const number = Math.floor(Math.random() * users)
-    return `user${String(number).padStart(7, '0')}@bench.example`
-  })
-  const signedIn: { token: string; refresh_token: string }[] = []
-
-  /** Answers how long the request took, without a socket but with everything else, down to the text of the answer. */
-  async function ask(round: number, path: string, body?: object): Promise<number> {
-    const request = new Request(`http://localhost:8000/api/auth/${path}`, {
-      method: body ? 'POST' : 'GET',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${signedIn[round]?.token}` },
-      ...(body ? { body: JSON.stringify(body) } : {}),
-    })
-    const startedAt = performance.now()
-    const response = await app.fetch(request, { remoteAddress: `10.9.${round >> 8}.${round & 255}` })
-    const text = await response.text()
-    const milliseconds = performance.now() - startedAt
-    if (response.status !== 200) throw new Error(`Cannot measure ${path}: it answers ${response.status} ${text}`)
-    if (path === 'login') signedIn[round] = JSON.parse(text)
-    return milliseconds
-  }
-
-  return {
-    close,
-    ways: {
-      login: (round: number) => ask(round, 'login', { email: emails[round], password }),
-      refresh: (round: number) => ask(round, 'refresh', { refresh_token: signedIn[round]?.refresh_token }),
-      me: (round: number) => ask(round, 'me'),
-      'session list': (round: number) => ask(round, 'sessions'),
-      'event page': (round: number) => ask(round, 'events?limit=20'),
-    },
-  }
-}
-
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const startedAt = performance.now()
-  await work()
-  return performance.now() - startedAt
-}
-
-/** What a login spends on the hash, with the way to the worker and back. */
-async function hashTime(): Promise<number> {
-  const config = loadConfig(settings)
-  const hashes = hashesOf(config, () => {})
-  const passwords = passwordsOf(config, hashes)
-  const order = { purpose: 'login', network: 'bench' } as const
-  const hash = await passwords.hash(password, order)
-  const times: number[] = []
-  for (let at = 0; at < rounds; at += 1) times.push(await timed(() => passwords.matches(password, hash, order)))
-  await hashes.close()
-  return median(times)
-}
-
-type Subject = Awaited<ReturnType<typeof subject>>
-
-/** How long a request takes on each, in milliseconds. */
-async function compare(name: (typeof requests)[number], subjects: readonly [Subject, Subject]) {
-  const times: [number[], number[]] = [[], []]
-  // The first round warms up and does not count. Whoever goes first changes from round to round.
-  for (let round = 0; round <= rounds; round += 1) {
-    for (const which of round % 2 === 0 ? ([0, 1] as const) : ([1, 0] as const)) {
-      const milliseconds = await subjects[which].ways[name](round)
-      if (round > 0) times[which].push(milliseconds)
-    }
-  }
-  return [median(times[0]), median(times[1])] as const
-}
-
 async function measure(ground: Ground, sizes: Sizes): Promise<Finding[]> {
-  await seed(ground.few, few)
-  await seed(ground.many, sizes)
-  await ground.afterSeed()
-  const subjects = [await subject(ground.few, few), await subject(ground.many, sizes)] as const
-  try {
-    const hash = await hashTime()
-    const findings: Finding[] = []
-    for (const name of requests) {
-      const [one, other] = await compare(name, subjects)
-      const spared = name === 'login' ? hash : 0
-      const [before, after] = [one - spared, other - spared]
-      const what = `${name}: ${before.toFixed(2)} ms with few, ${after.toFixed(2)} ms with many, times as much`
-      findings.push(atMost(what, after / before, mostTimes, '', 2))
-    }
-    return findings
-  } finally {
-    for (const { close } of subjects) await close()
+  for (const [url, { users, sessions, events }] of [
+    [ground.few, few],
+    [ground.many, sizes],
+  ] as const) {
+    await runCommand(url, ['bench', 'seed', `--users=${users}`, `--sessions=${sessions}`, `--events=${events}`])
   }
+  await ground.afterSeed()
+  const [small, large] = [
+    { url: ground.few, users: few.users },
+    { url: ground.many, users: sizes.users },
+  ]
+  return [
+    ...(await compareRequests(small, large)),
+    ...(await removeBesideLogins(large)),
+    ...(await start(large, ground.indexEvents)),
+    ...(ground.copy === undefined ? [] : await backUpAndCheck(large, ground.copy)),
+  ]
 }
 
 const { values } = parseArgs({
