@@ -46,7 +46,7 @@ export function share(what: string, value: number, wanted?: number): Finding {
 
 export function atMost(what: string, value: number, limit: number, unit: string, digits = 1): Finding {
   const text = (number: number) => `${number.toFixed(digits)}${unit}`
-  return finding(what, text(value), { text: `under ${text(limit)}`, isMet: value < limit })
+  return finding(what, text(value), { text: `at most ${text(limit)}`, isMet: value <= limit })
 }
 
 export function microseconds(what: string, value: number): Finding {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { median, quantile } from './measure.ts'
 import { atMost, type Finding, finding, share } from './report.ts'
-import { type Contender, load, openSessions, type Pair, type Rival } from './rivals.ts'
+import { inTurns, load, openSessions, type Pair } from './rivals.ts'
 
 /** What needs both servers with their real hashes. */
 export type HashingSize = {
@@ -23,23 +23,6 @@ const stormConnections = 64
 const probesPerSecond = 100
 /** Who waited longer than this has gone: an answer after it is worth nothing. */
 const patienceMilliseconds = 3_000
-
-/** The figures of each contender, one for each round, in which they take turns. The first goes last the next time. */
-async function inTurns<Figure>(
-  { each }: Pair,
-  { rounds, progress }: HashingSize,
-  what: string,
-  measure: (contender: Contender, round: number) => Promise<Figure>,
-): Promise<Map<Rival['name'], Figure[]>> {
-  const figures = new Map<Rival['name'], Figure[]>(each.map(({ rival }) => [rival.name, []]))
-  for (let round = 0; round < rounds; round += 1) {
-    for (const contender of round % 2 === 0 ? each : each.toReversed()) {
-      progress(`${what}, round ${round + 1} of ${rounds}: ${contender.rival.name}`)
-      figures.get(contender.rival.name)?.push(await measure(contender, round))
-    }
-  }
-  return figures
-}
 
 /** Logins and signups over what the hash alone allows on the same cores, with as many hashes in the same round. */
 export async function measureThroughput(pair: Pair, size: HashingSize): Promise<Finding[]> {
@@ -75,7 +58,10 @@ async function timeHashes(order: { product: string; count: number; inFlight: num
   const child = fork(join(import.meta.dirname, 'ceiling.ts'), [JSON.stringify(order)], {
     execArgv: ['--conditions=latchkey-source'],
   })
-  const [milliseconds] = await once(child, 'message')
+  const lost = once(child, 'exit').then(([code]) => {
+    throw new Error(`Cannot measure: the hashes alone ended by themselves, with ${code}`)
+  })
+  const [milliseconds] = await Promise.race([once(child, 'message'), lost])
   return Number(milliseconds)
 }
 

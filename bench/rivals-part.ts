@@ -43,8 +43,11 @@ export const peers: Part = {
       await using pair = await startPair(rivals, { hashes: 'none', limits: true, cost })
       findings.push(...(await measureRefusals(pair, requests)))
     }
+    {
+      await using pair = await startPair(rivals, { hashes: 'real', limits: false, isPatient: true, cost })
+      findings.push(...(await measureThroughput(pair, hashing)))
+    }
     await using pair = await startPair(rivals, { hashes: 'real', limits: false, cost })
-    findings.push(...(await measureThroughput(pair, hashing)))
     findings.push(...(await measureStorm(pair, hashing)))
     findings.push(...(await measureOverload(pair, hashing)))
     return findings

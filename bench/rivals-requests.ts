@@ -1,7 +1,7 @@
 import { drive, exchange, open } from './drive.ts'
 import { median, quantile } from './measure.ts'
 import { atMost, type Finding, finding } from './report.ts'
-import { type Contender, openSessions, type Pair, type Rival } from './rivals.ts'
+import { type Contender, inTurns, openSessions, type Pair, type Rival } from './rivals.ts'
 
 /** What is measured without hashes: all of it is the server's own work. */
 export type RequestsSize = {
@@ -48,16 +48,9 @@ async function driveRefused(port: number, requests: readonly string[]) {
 type Work = (contender: Contender) => Promise<Cost>
 
 /** The medians of rounds in which all take turns, the first of which warms up and does not count. */
-async function inTurns({ each }: Pair, { rounds, progress }: RequestsSize, what: string, work: Work) {
-  const costs = new Map<Rival['name'], Cost[]>(each.map(({ rival }) => [rival.name, []]))
-  for (let round = 0; round <= rounds; round += 1) {
-    progress(`${what}, round ${round} of ${rounds}`)
-    for (const contender of round % 2 === 0 ? each : each.toReversed()) {
-      const cost = await work(contender)
-      if (round > 0) costs.get(contender.rival.name)?.push(cost)
-    }
-  }
-  const medianOf = (all: readonly Cost[], key: keyof Cost) => median(all.map((cost) => cost[key]))
+async function costsInTurns(pair: Pair, { rounds, progress }: RequestsSize, what: string, work: Work) {
+  const costs = await inTurns(pair, { rounds: rounds + 1, progress }, what, work)
+  const medianOf = ([, ...counted]: readonly Cost[], key: keyof Cost) => median(counted.map((cost) => cost[key]))
   return [...costs].map(([name, all]) => ({
     name,
     cpu: medianOf(all, 'cpu'),
@@ -76,7 +69,7 @@ function promised(name: Rival['name'], what: string, value: number, limit: numbe
 }
 
 export async function measureLogin(pair: Pair, size: RequestsSize): Promise<Finding[]> {
-  const costs = await inTurns(pair, size, 'logins without a hash', (contender) =>
+  const costs = await costsInTurns(pair, size, 'logins without a hash', (contender) =>
     costOf(contender, Array<string>(size.writes).fill(contender.rival.logIn())),
   )
   return costs.flatMap(({ name, cpu, loop }) => [
@@ -91,7 +84,7 @@ export async function measureCheck(pair: Pair, size: RequestsSize): Promise<Find
     const { rival } = contender
     sessions.set(rival.name, (await openSessions(contender, 50)).map(rival.check))
   }
-  const costs = await inTurns(pair, size, 'session checks', (contender) => {
+  const costs = await costsInTurns(pair, size, 'session checks', (contender) => {
     const { name } = contender.rival
     const of = sessions.get(name) ?? []
     const count = name === 'Latchkey' ? size.requests : Math.ceil(size.requests / 10)
@@ -114,7 +107,7 @@ export async function measureWrites(pair: Pair, size: RequestsSize): Promise<Fin
     { what: 'Logouts', requestOf: (rival: Rival) => rival.logOut },
   ]
   for (const { what, requestOf } of kinds) {
-    const costs = await inTurns(pair, size, what, async (contender) => {
+    const costs = await costsInTurns(pair, size, what, async (contender) => {
       const sessions = await openSessions(contender, size.writes)
       return costOf(contender, sessions.map(requestOf(contender.rival)))
     })
@@ -135,7 +128,7 @@ export async function measureRefusals(pair: Pair, size: RequestsSize): Promise<F
     for (let sent = 0; sent < 20; sent += 1) await exchange(socket, rival.logIn())
     socket.destroy()
   }
-  const costs = await inTurns(pair, size, 'refusals', (contender) =>
+  const costs = await costsInTurns(pair, size, 'refusals', (contender) =>
     costOf(contender, Array<string>(size.writes).fill(contender.rival.logIn()), false),
   )
   return costs.map(({ name, cpu }) => promised(name, 'A refusal (429), CPU', cpu, 100, ' µs'))

@@ -10,6 +10,8 @@ export type Terms = {
   /** `none`: every password matches, at no cost. */
   hashes: 'real' | 'none'
   limits: boolean
+  /** Nobody is refused because of how long the hashes take; of ours, since the other never refuses. */
+  isPatient?: boolean
   /** bcrypt's, of ours. */
   cost: number
 }
@@ -41,12 +43,13 @@ const file = (name: string) => join(import.meta.dirname, name)
 
 export const latchkey: Rival = {
   name: 'Latchkey',
-  start: ({ hashes, limits, cost }) =>
+  start: ({ hashes, limits, isPatient, cost }) =>
     startLatchkey(
       {
         ...(cost < 10 && { NODE_ENV: 'test' }),
         BCRYPT_COST: String(cost),
         ...(limits && { RATE_LIMIT_LOGIN: '5/minute' }),
+        ...(isPatient && { HASH_MAX_WAIT: '30s' }),
       },
       hashes === 'none' ? ['--import', file('no-hash.ts')] : [],
     ),
@@ -89,18 +92,34 @@ export type Pair = AsyncDisposable & { each: readonly Contender[] }
 export type Contender = { rival: Rival; server: Server }
 
 export async function startPair(rivals: readonly Rival[], terms: Terms): Promise<Pair> {
+  await using started = new AsyncDisposableStack()
   const each: Contender[] = []
   for (const rival of rivals) {
-    const server = await rival.start(terms)
+    const server = started.use(await rival.start(terms))
     await drive(server.port, [rival.signUp(person.email)])
     each.push({ rival, server })
   }
-  return {
-    each,
-    async [Symbol.asyncDispose]() {
-      for (const { server } of each) await server[Symbol.asyncDispose]()
-    },
+  const both = started.move()
+  return { each, [Symbol.asyncDispose]: () => both.disposeAsync() }
+}
+
+type Rounds = { rounds: number; progress(text: string): void }
+
+/** The figures of each contender, one for each round, in which they take turns. The first goes last the next time. */
+export async function inTurns<Figure>(
+  { each }: Pair,
+  { rounds, progress }: Rounds,
+  what: string,
+  measure: (contender: Contender, round: number) => Promise<Figure>,
+): Promise<Map<Rival['name'], Figure[]>> {
+  const figures = new Map<Rival['name'], Figure[]>(each.map(({ rival }) => [rival.name, []]))
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const contender of round % 2 === 1 ? each : each.toReversed()) {
+      progress(`${what}, round ${round} of ${rounds}: ${contender.rival.name}`)
+      figures.get(contender.rival.name)?.push(await measure(contender, round))
+    }
   }
+  return figures
 }
 
 export async function openSessions({ rival, server }: Contender, count: number): Promise<Session[]> {
@@ -112,6 +131,9 @@ export async function openSessions({ rival, server }: Contender, count: number):
 export async function load(job: Job): Promise<Outcome> {
   const child = fork(file('storm.ts'))
   child.send(job)
-  const [outcome] = await once(child, 'message')
+  const lost = once(child, 'exit').then(([code]) => {
+    throw new Error(`Cannot measure: the load ended by itself, with ${code}`)
+  })
+  const [outcome] = await Promise.race([once(child, 'message'), lost])
   return outcome as Outcome
 }

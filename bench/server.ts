@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -44,20 +44,13 @@ export async function startProgram(programIn: (folder: string) => Program): Prom
     env: { PATH: process.env['PATH'], ...settings },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   })
-  let said = ''
-  for await (const text of child.stderr?.setEncoding('utf8').iterator({ destroyOnReturn: false }) ?? []) {
-    said += text
-    if (said.includes('Issuer')) break
-  }
+  const port = await portOf(child)
   const startMilliseconds = performance.now() - startedAt
-  child.stderr?.resume()
-  const port = /listens on http:\/\/[^:]+:([0-9]+)/.exec(said)?.[1]
-  if (!port) throw new Error(`Cannot start the server:\n${said}`)
 
   const url = `http://localhost:${port}`
   return {
     url,
-    port: Number(port),
+    port,
     startMilliseconds,
     residentBytes: () => residentBytesOf(child.pid),
     async usage() {
@@ -83,6 +76,19 @@ export async function startProgram(programIn: (folder: string) => Program): Prom
       rmSync(folder, { recursive: true })
     },
   }
+}
+
+/** Waits until a server says on standard error where it listens, and reads on from there, so that it can say more. */
+export async function portOf({ stderr }: Pick<ChildProcess, 'stderr'>): Promise<number> {
+  let said = ''
+  for await (const text of stderr?.setEncoding('utf8').iterator({ destroyOnReturn: false }) ?? []) {
+    said += text
+    if (said.includes('Issuer')) break
+  }
+  stderr?.resume()
+  const port = /listens on http:\/\/[^:]+:([0-9]+)/.exec(said)?.[1]
+  if (!port) throw new Error(`Cannot start the server:\n${said}`)
+  return Number(port)
 }
 
 /** As Linux counts it. */

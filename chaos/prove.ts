@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
+import { eachAtOnce } from '../bench/at-once.ts'
 import type { Client, HeldSession } from './client.ts'
 import type { Deed } from './history.ts'
 import { endsOf } from './judge.ts'
@@ -30,18 +31,18 @@ export async function prove(client: Client, { nodes, verifier }: Site): Promise<
   const over = sessions.filter(({ id }) => ended.has(id))
   const living = sessions.filter(({ isOver }) => !isOver).slice(0, maxRefreshed)
 
-  await eachOf(client.accounts, (account) => untilAnswered(() => client.logIn(account)))
-  await eachOf(over, async (session) => {
+  await eachAtOnce(client.accounts, atOnce, (account) => untilAnswered(() => client.logIn(account)))
+  await eachAtOnce(over, atOnce, async (session) => {
     for (const { name, front } of nodes) {
       await untilAnswered(() => client.look(session, { node: name, url: `http://127.0.0.1:${front.port}` }))
     }
     await untilAnswered(() => client.verify(session))
     await untilAnswered(() => client.refresh(session))
   })
-  await eachOf(living, (session) => untilAnswered(() => client.refresh(session)))
+  await eachAtOnce(living, atOnce, (session) => untilAnswered(() => client.refresh(session)))
   for (let number = 1; number <= guesses; number += 1) await guess(client, number)
   await setTimeout(graceMilliseconds + 500)
-  await eachOf(living.filter(hasUsedToken).slice(0, maxReplayed), (session) =>
+  await eachAtOnce(living.filter(hasUsedToken).slice(0, maxReplayed), atOnce, (session) =>
     untilAnswered(() => client.refresh(session, session.usedTokens.at(-1))),
   )
 }
@@ -56,12 +57,4 @@ async function untilAnswered(ask: () => Promise<Deed>): Promise<void> {
 
 function hasUsedToken({ usedTokens }: HeldSession): boolean {
   return usedTokens.length > 0
-}
-
-async function eachOf<Item>(items: readonly Item[], act: (item: Item) => Promise<unknown>): Promise<void> {
-  const left = [...items].reverse()
-  const worker = async () => {
-    for (let item = left.pop(); item !== undefined; item = left.pop()) await act(item)
-  }
-  await Promise.all(Array.from({ length: atOnce }, worker))
 }

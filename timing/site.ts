@@ -4,6 +4,8 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { eachAtOnce } from '../bench/at-once.ts'
+import { portOf } from '../bench/server.ts'
 import { digestOf } from '../packages/server/src/crypto/secrets.ts'
 import { type Answer, openLine, type Question } from './exchange.ts'
 
@@ -33,16 +35,8 @@ export async function startServer({ folder, cost, sabotage }: Start): Promise<Se
   const kill = () => child.kill('SIGKILL')
   // Whoever ends this process without a word ends its servers too.
   process.once('exit', kill)
-  let said = ''
-  for await (const text of child.stderr.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
-    said += text
-    if (said.includes('Issuer')) break
-  }
-  child.stderr.resume()
-  const port = Number(/listens on http:\/\/[^:]+:([0-9]+)/.exec(said)?.[1])
-  if (!port) throw new Error(`Cannot start the server:\n${said}`)
   return {
-    port,
+    port: await portOf(child),
     stop: async () => {
       process.off('exit', kill)
       child.kill()
@@ -78,8 +72,9 @@ export async function makeSite({ cost, accounts }: { cost: number; accounts: num
   const root = mkdtempSync(join(tmpdir(), 'latchkey-timing-'))
   const original = mkdtempSync(join(root, 'original-'))
   const server = await startServer({ folder: original, cost })
-  const sessions = await inTurns(accounts, (number) => signUp(server, emailOf('known', number)))
-  await inTurns(accounts, (number) => signUp(server, emailOf('inert', number)))
+  const numbers = Array.from({ length: accounts }, (_, number) => number)
+  const sessions = await eachAtOnce(numbers, atOnce, (number) => signUp(server, emailOf('known', number)))
+  await eachAtOnce(numbers, atOnce, (number) => signUp(server, emailOf('inert', number)))
   const revoked = sessions.slice(0, Math.min(tokensEach, accounts / 2))
   const expired = sessions.slice(revoked.length, 2 * revoked.length)
   for (const { accessToken: token } of revoked) {
@@ -121,18 +116,6 @@ export async function askOnce({ port }: Server, question: Question): Promise<Ans
   } finally {
     line.close()
   }
-}
-
-/** Does something for each number below `count`, a few at once; answers in their order. */
-async function inTurns<Result>(count: number, act: (number: number) => Promise<Result>): Promise<Result[]> {
-  const results: Result[] = []
-  const numbers = Array.from({ length: count }).keys()
-  // All hands take from the same numbers.
-  const hand = async () => {
-    for (const number of numbers) results[number] = await act(number)
-  }
-  await Promise.all(Array.from({ length: atOnce }, hand))
-  return results
 }
 
 /** What would take a month, or a command for each account: a file that no server has open is changed. */
