@@ -122,8 +122,9 @@ export async function inTurns<Figure>(
   return figures
 }
 
+/** Two at once: on a slow machine more would wait for their hashes longer than ours lets them. */
 export async function openSessions({ rival, server }: Contender, count: number): Promise<Session[]> {
-  const answers = await drive(server.port, Array<string>(count).fill(rival.logIn()))
+  const answers = await drive(server.port, Array<string>(count).fill(rival.logIn()), 2)
   return answers.map(({ text }) => rival.sessionOf(text))
 }
 
