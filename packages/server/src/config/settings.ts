@@ -239,7 +239,7 @@ export const settings = {
   HASH_MAX_WAIT: setting({
     fallback: '2s',
     meaning:
-      'The longest that a password may wait for its hash. Who would wait longer is told at once to come back (503 `OVERLOADED`); `0`: who cannot be served at once.',
+      'The longest that a password may wait for its hash. Who would wait longer is told to come back (503 `OVERLOADED`), a quarter of a second later; `0`: who cannot be served at once.',
     read: duration(0, longestHashWaitSeconds),
   }),
   PASSWORD_POLICY: setting({

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { Hono } from 'hono'
 import { cors } from 'hono/cors'
 import { matchedRoutes } from 'hono/route'
@@ -23,6 +24,12 @@ import { statusListEndpoints } from './routes/status-lists.ts'
 import { tokenEndpoints } from './routes/tokens.ts'
 import { wellKnownEndpoints } from './routes/well-known.ts'
 
+/**
+ * Clients that ask again the moment they are refused would fill the event loop with refusals, and everyone else would wait
+ * behind them. Short beside the seconds after which they are told to come back.
+ */
+const overloadPauseMilliseconds = 250
+
 /** The whole front of the house as one `fetch` handler. */
 export function createApp(deps: HttpDeps): Hono<HttpEnv> {
   const { settings } = deps
@@ -47,7 +54,11 @@ export function createApp(deps: HttpDeps): Hono<HttpEnv> {
 
   for (const { route, handle } of endpoints) app.on(route.method, routerPath(route.path), (c) => handle(c, deps))
   app.notFound((c) => refuse(c, deps, missing(c, endpoints)))
-  app.onError(async (error, c) => refuse(c, deps, await judge(error, deps)))
+  app.onError(async (error, c) => {
+    const thrown = await judge(error, deps)
+    if (refusalOf(thrown).code === 'OVERLOADED') await setTimeout(overloadPauseMilliseconds)
+    return refuse(c, deps, thrown)
+  })
   return app
 }
 

@@ -177,6 +177,24 @@ test('an address without attempts left is refused before its body is read, and o
   expect([refused.status, other.status]).toEqual([429, 400])
 })
 
+test('who is refused as too much is held up for a moment, so that asking again at once does not fill the server', async () => {
+  const house = await testHouse({ BCRYPT_COST: '8', HASH_MAX_WAIT: '0' })
+  await house.auth.signUp(ada)
+  const tooMany = 40 * availableParallelism()
+  const startedAt = performance.now()
+
+  const answers = await Promise.all(
+    Array.from({ length: tooMany }, async () => {
+      const { status } = await house.request('/api/auth/login', { body: credentials })
+      return { status, milliseconds: performance.now() - startedAt }
+    }),
+  )
+
+  const refused = answers.filter(({ status }) => status === 503)
+  expect(refused.length).toBeGreaterThan(0)
+  expect(Math.min(...refused.map(({ milliseconds }) => milliseconds))).toBeGreaterThan(240)
+})
+
 test('more passwords than the server can hash are refused as too much, and none is lost', async () => {
   const house = await testHouse({ BCRYPT_COST: '8', HASH_MAX_WAIT: '0' })
   await house.auth.signUp(ada)
