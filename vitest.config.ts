@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 const conditions = ['latchkey-source', 'node', 'default']
@@ -67,7 +67,7 @@ export default defineConfig({
             'mutants/*.test.ts',
             'fuzz/**/*.test.ts',
           ],
-          exclude: onPostgresAlone,
+          exclude: [...configDefaults.exclude, ...onPostgresAlone],
           provide: { engine: 'sqlite' },
         },
       },
@@ -77,7 +77,7 @@ export default defineConfig({
           ...common,
           name: 'postgres',
           include: onBothEngines,
-          exclude: onSqliteAlone,
+          exclude: [...configDefaults.exclude, ...onSqliteAlone],
           provide: { engine: 'postgres' },
           globalSetup: 'packages/server/src/testing/start-postgres.ts',
         },

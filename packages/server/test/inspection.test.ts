@@ -58,6 +58,7 @@ test('files are written by the database and its backup, the master key and latch
     'server/cli/init.ts',
     'server/crypto/master-key.ts',
     'server/storage/sqlite-dialect.ts',
+    'server/storage/sqlite-journal.ts',
     'server/storage/sqlite-upkeep.ts',
   ])
 })

@@ -75,7 +75,7 @@ async function openWorld() {
   async function settle(): Promise<void> {
     for (let quiet = 0; quiet < quietTurns; ) {
       await setImmediate()
-      quiet = network.answersToCome() === 0 ? quiet + 1 : 0
+      quiet = network.answersToCome() === 0 && !isDiskBusy() ? quiet + 1 : 0
     }
   }
 
@@ -316,6 +316,9 @@ async function replayOld(model: Model, world: World, isReplayed: (path: string) 
   if (states.includes('fresh')) throw new Error('old lists were taken for a proof')
   network.suffer({})
 }
+
+/** A sync of the database, which takes as long as it takes while the clocks are moved by hand. */
+const isDiskBusy = () => process.getActiveResourcesInfo().includes('FSReqCallback')
 
 const isList = (path: string) => /\/status-lists\/\d+$/.test(path)
 

@@ -23,7 +23,11 @@ const nearestToken = prepareQuery((database, { digest }: { digest: string }) =>
     // Left, so that the one token is looked up first: an inner join may begin at the users.
     .leftJoin('sessions', 'sessions.id', 'refresh_tokens.session_id')
     .leftJoin('users', 'users.id', 'sessions.user_id')
-    .select(['refresh_tokens.digest', 'refresh_tokens.expires_at', 'refresh_tokens.used_at'])
+    .select(({ eb, lit }) => [
+      eb.case().when('refresh_tokens.digest', '=', digest).then(lit(1)).else(lit(0)).end().as('is_this_one'),
+      'refresh_tokens.expires_at',
+      'refresh_tokens.used_at',
+    ])
     .select(['sessions.revoked_at', 'sessions.expires_at as session_expires_at', 'users.is_active'])
     .where('refresh_tokens.digest', '>=', digest)
     .orderBy('refresh_tokens.digest')
@@ -85,7 +89,7 @@ export function refreshTokenStore(database: Kysely<Schema>): RefreshTokenStore {
         isSessionOpen: row.revoked_at === null && row.is_active === 1,
         sessionExpiresAt: row.session_expires_at ?? 0,
       }))
-      return rows[0]?.digest === digest ? standing[0] : undefined
+      return rows[0]?.is_this_one === 1 ? standing[0] : undefined
     },
 
     use: async (digest, use) => {
