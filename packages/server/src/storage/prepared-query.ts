@@ -23,14 +23,14 @@ export function prepareQuery<Given extends object, Row>(
 
   function compile(database: Kysely<Schema>, given: Given): CompiledQuery<Row> {
     const slots = Object.fromEntries(Object.keys(given).map((name) => [name, new Slot(name)]))
-    return build(database, slots as Given).compile()
+    const query = build(database, slots as Given).compile()
+    compiled.set(database.getExecutor().adapter, query)
+    return query
   }
 
   return (database, given) => {
     // The same in every transaction of a database.
-    const { adapter } = database.getExecutor()
-    const query = compiled.get(adapter) ?? compile(database, given)
-    compiled.set(adapter, query)
+    const query = compiled.get(database.getExecutor().adapter) ?? compile(database, given)
     const parameters = query.parameters.map((value) =>
       value instanceof Slot ? given[value.name as keyof Given] : value,
     )
