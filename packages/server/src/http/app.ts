@@ -4,6 +4,7 @@ import { cors } from 'hono/cors'
 import { matchedRoutes } from 'hono/route'
 import type { EventType } from '../domain/audit-event.ts'
 import { Refusal, type RefusalCode } from '../domain/refusal.ts'
+import { answer, setHeaders } from './answer.ts'
 import type { HttpContext, HttpDeps, HttpEnv, HttpSettings } from './context.ts'
 import { contractOf } from './contract.ts'
 import { answerJson, type Endpoint } from './endpoint.ts'
@@ -38,15 +39,18 @@ export function createApp(deps: HttpDeps): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>()
 
   app.use(observe(deps))
-  // A preflight is answered without going further, so it is counted here; the others behind the headers that let a
-  // browser read the refusal.
+  const answersPreflights = settings.corsOrigins.length > 0
+  if (answersPreflights) {
+    // A preflight is answered without going further, so it is counted here; the others behind the headers that let a
+    // browser read the refusal.
+    app.use(async (c, next) => {
+      if (c.req.method === 'OPTIONS') await deps.auth.admitRequest(c.get('origin'))
+      await next()
+    })
+    app.use('/api/*', allowOrigins(settings))
+  }
   app.use(async (c, next) => {
-    if (c.req.method === 'OPTIONS') await deps.auth.admitRequest(c.get('origin'))
-    await next()
-  })
-  if (settings.corsOrigins.length > 0) app.use('/api/*', allowOrigins(settings))
-  app.use(async (c, next) => {
-    if (c.req.method !== 'OPTIONS') await deps.auth.admitRequest(c.get('origin'))
+    if (!(answersPreflights && c.req.method === 'OPTIONS')) await deps.auth.admitRequest(c.get('origin'))
     assertUnambiguous(c)
     assertPlainPath(c)
     await next()
@@ -101,9 +105,9 @@ function observe(deps: HttpDeps) {
     const { origin, isSecure } = readArrival(c, deps.newId())
     c.set('origin', origin)
     c.set('isSecure', isSecure)
-    c.header('X-Request-Id', origin.requestId)
-    for (const [name, value] of Object.entries(baseHeaders)) c.header(name, value)
-    if (isSecure) c.header('Strict-Transport-Security', transportSecurity)
+    c.set('headers', { ...baseHeaders, 'x-request-id': origin.requestId })
+    c.set('cookies', [])
+    if (isSecure) setHeaders(c, { 'strict-transport-security': transportSecurity })
 
     await next()
 
@@ -146,7 +150,7 @@ function missing(c: HttpContext, endpoints: readonly Endpoint[]): Refusal {
     .map(({ route }) => route.method.toUpperCase())
   if (methods.length === 0) return new Refusal('NOT_FOUND')
   const allowed = methods.includes('GET') ? [...methods, 'HEAD'] : methods
-  c.header('Allow', allowed.join(', '))
+  setHeaders(c, { allow: allowed.join(', ') })
   return new Refusal('METHOD_NOT_ALLOWED')
 }
 
@@ -181,5 +185,5 @@ function refuse(c: HttpContext, { log, now, refusals }: HttpDeps, thrown: unknow
     requestId: origin.requestId,
     now: now(),
   })
-  return c.body(body, status, headers)
+  return answer(c, body, status, headers)
 }

@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6 } from 'node:net'
+import { isIPv4 } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
 /** An address range as ipaddr.js reads it. */
@@ -32,7 +32,7 @@ export function canonicalAddress(text: string): string | undefined {
 
 /** By what limits count a client: an IPv4 address, or the /64 of an IPv6 one, which is what one customer is given. */
 export function networkOf(canonical: string): string {
-  if (!isIPv6(canonical)) return canonical
+  if (!canonical.includes(':')) return canonical
   const address = ipaddr.IPv6.parse(canonical)
   return `${new ipaddr.IPv6([...address.parts.slice(0, 4), 0, 0, 0, 0]).toRFC5952String()}/64`
 }

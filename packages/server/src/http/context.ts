@@ -7,6 +7,7 @@ import type { Origin } from '../domain/origin.ts'
 import type { RevocationFeed } from '../flows/follow-revocations.ts'
 import type { StatusLists } from '../flows/publish-status-lists.ts'
 import type { RefusalTally } from '../flows/tally-refusals.ts'
+import type { HeaderFields } from './headers.ts'
 import type { Metrics } from './metrics.ts'
 
 /** What the front of the house is given. */
@@ -43,7 +44,8 @@ export type HttpSettings = {
 /** What the platform tells of a request: Node's own objects, or at least an address. */
 export type Bindings = { incoming?: IncomingMessage; remoteAddress?: string }
 
-export type Variables = { origin: Origin; isSecure: boolean }
+/** What of a request was learnt when it came, and what its answer will bear: see `answer`. */
+export type Variables = { origin: Origin; isSecure: boolean; headers: HeaderFields; cookies: string[] }
 
 export type HttpEnv = { Bindings: Bindings; Variables: Variables }
 

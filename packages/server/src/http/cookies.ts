@@ -1,7 +1,8 @@
-import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
+import { generateCookie, getCookie } from 'hono/cookie'
 import type { CookieOptions } from 'hono/utils/cookie'
 import type { TokenPair } from '../auth.ts'
 import { deviceSeconds } from '../domain/limit.ts'
+import { addCookie } from './answer.ts'
 import type { HttpContext } from './context.ts'
 
 const authPath = '/api/auth'
@@ -25,14 +26,14 @@ export function setTokenCookies(c: HttpContext, pair: TokenPair): void {
   const { access, refresh } = names(c.get('isSecure'))
   const accessAge = Math.min(pair.expiresInSeconds, maxAgeLimitSeconds)
   const refreshAge = Math.min(pair.refreshExpiresInSeconds, maxAgeLimitSeconds)
-  setCookie(c, access, pair.accessToken, { ...options(c, '/'), maxAge: accessAge })
-  setCookie(c, refresh, pair.refreshToken, { ...options(c, refreshPath), maxAge: refreshAge })
+  addCookie(c, generateCookie(access, pair.accessToken, { ...options(c, '/'), maxAge: accessAge }))
+  addCookie(c, generateCookie(refresh, pair.refreshToken, { ...options(c, refreshPath), maxAge: refreshAge }))
 }
 
 export function clearTokenCookies(c: HttpContext): void {
   const { access, refresh } = names(c.get('isSecure'))
-  deleteCookie(c, access, options(c, '/'))
-  deleteCookie(c, refresh, options(c, refreshPath))
+  addCookie(c, generateCookie(access, '', { ...options(c, '/'), maxAge: 0 }))
+  addCookie(c, generateCookie(refresh, '', { ...options(c, refreshPath), maxAge: 0 }))
 }
 
 export function accessCookie(c: HttpContext): string | undefined {
@@ -46,7 +47,7 @@ export function refreshCookie(c: HttpContext): string | undefined {
 /** A logout leaves it: who signed in here is no stranger here. */
 export function setDeviceCookie(c: HttpContext, deviceToken: string): void {
   const { device } = names(c.get('isSecure'))
-  setCookie(c, device, deviceToken, { ...options(c, authPath), maxAge: deviceSeconds })
+  addCookie(c, generateCookie(device, deviceToken, { ...options(c, authPath), maxAge: deviceSeconds }))
 }
 
 export function deviceCookie(c: HttpContext): string | undefined {

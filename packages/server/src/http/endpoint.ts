@@ -1,6 +1,7 @@
 import type { RouteConfig } from '@hono/zod-openapi'
 import { z } from '@hono/zod-openapi'
 import { type RefusalCode, refusals } from '../domain/refusal.ts'
+import { answer, setHeaders } from './answer.ts'
 import type { HttpContext, HttpDeps, HttpSettings } from './context.ts'
 
 /** One method of one path: its line in the contract, and what answers it. */
@@ -90,21 +91,23 @@ export function formBody(schema: z.ZodType) {
 
 /** Answers in JSON, and says in which encoding. */
 export function answerJson(c: HttpContext, body: unknown, status: 200 | 201 = 200): Response {
-  return c.body(JSON.stringify(body), status, { 'Content-Type': 'application/json; charset=utf-8' })
+  return answer(c, JSON.stringify(body), status, { 'content-type': 'application/json; charset=utf-8' })
 }
 
 /** Answers in JSON what everyone may read, from every page, and keep for as long as verifiers may keep keys. */
 export function answerPublicly(c: HttpContext, body: unknown, { keySetMaxAgeSeconds }: HttpSettings): Response {
-  c.header('Cache-Control', `public, max-age=${keySetMaxAgeSeconds}`)
-  c.header('Cross-Origin-Resource-Policy', 'cross-origin')
-  c.header('Access-Control-Allow-Origin', '*')
+  setHeaders(c, {
+    'cache-control': `public, max-age=${keySetMaxAgeSeconds}`,
+    'cross-origin-resource-policy': 'cross-origin',
+    'access-control-allow-origin': '*',
+  })
   return answerJson(c, body)
 }
 
 /** Answers that it is done, and nothing else. */
 export function answerDone(c: HttpContext): Response {
   // Without a length of its own, an empty body would be sent in chunks.
-  return c.body(null, 200, { 'Content-Length': '0' })
+  return answer(c, null, 200, { 'content-length': '0' })
 }
 
 /** Either of these opens a route. */

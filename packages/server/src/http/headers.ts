@@ -1,3 +1,6 @@
+/** By names in lower case, so that one which is set twice is one. */
+export type HeaderFields = Record<Lowercase<string>, string>
+
 /**
  * The headers of every answer: it is data for programs, opened by no browser, kept by no cache, read by no other site
  * (ASVS 5.0, chapters V3 and V14).

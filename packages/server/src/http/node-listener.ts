@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { Refusal, type RefusalCode } from '../domain/refusal.ts'
 import { boundConnections, type ConnectionLimits } from './connections.ts'
-import { baseHeaders } from './headers.ts'
+import { baseHeaders, type HeaderFields } from './headers.ts'
 import { problemOf } from './problem.ts'
 
 type Fetch = (request: Request, environment: object) => Response | Promise<Response>
@@ -139,7 +139,7 @@ function refuseBytes(error: NodeJS.ErrnoException, socket: Socket): void {
   else endWith(socket, codeOfClientError[error.code ?? ''] ?? 'VALIDATION_ERROR')
 }
 
-function endWith(socket: Socket, code: RefusalCode, more: Record<string, string> = {}): void {
+function endWith(socket: Socket, code: RefusalCode, more: HeaderFields = {}): void {
   const { status, headers, body } = problem(code)
   const lines = Object.entries({ ...headers, ...more, 'content-length': Buffer.byteLength(body), connection: 'close' })
   const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
@@ -152,7 +152,7 @@ function refuseExpectation(outgoing: ServerResponse): void {
 }
 
 /** A refusal as a whole answer, for whoever answers outside of the app. */
-export function problemResponse(code: RefusalCode, more: Record<string, string> = {}): Response {
+export function problemResponse(code: RefusalCode, more: HeaderFields = {}): Response {
   const { status, headers, body } = problem(code)
   return new Response(body, { status, headers: { ...headers, ...more } })
 }
@@ -164,6 +164,6 @@ function problem(code: RefusalCode) {
 }
 
 /** What every answer bears, and the id of this one. */
-export function labelHeaders(requestId: string = randomUUID()): Record<string, string> {
+export function labelHeaders(requestId: string = randomUUID()): HeaderFields {
   return { ...baseHeaders, 'x-request-id': requestId }
 }

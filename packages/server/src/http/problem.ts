@@ -2,6 +2,7 @@ import { TokenError } from '@latchkey/verify'
 import { challengeFor } from '@latchkey/verify/bearer'
 import { problemBody } from '@latchkey/verify/problem'
 import { type Quota, Refusal, type RefusalCode, refusals } from '../domain/refusal.ts'
+import type { HeaderFields } from './headers.ts'
 
 /** The HTTP status of every refusal. The only place that knows. */
 const statusOf = {
@@ -35,7 +36,7 @@ const statusOf = {
 export type ProblemStatus = (typeof statusOf)[RefusalCode]
 
 /** An error answer, whoever writes it out. */
-export type Problem = { status: ProblemStatus; headers: Record<string, string>; body: string }
+export type Problem = { status: ProblemStatus; headers: HeaderFields; body: string }
 
 type ProblemContext = { requestId: string; now: number }
 
@@ -77,7 +78,7 @@ const apiChallenge = 'Basic realm="latchkey", charset="UTF-8"'
 const bearerChallenge = 'Bearer realm="latchkey"'
 
 /** RFC 6750, section 3: a challenge with every 401, and with the 400 of credentials that come twice. */
-function challengeHeader({ code, cause }: Refusal): Record<string, string> {
+function challengeHeader({ code, cause }: Refusal): HeaderFields {
   const challenge = cause instanceof TokenError ? challengeFor(cause) : undefined
   if (code === 'AUTH_API_INVALID') return { 'www-authenticate': `${apiChallenge}, ${challenge ?? bearerChallenge}` }
   if (challenge) return { 'www-authenticate': challenge }
@@ -85,7 +86,7 @@ function challengeHeader({ code, cause }: Refusal): Record<string, string> {
   return statusOf[code] === 401 ? { 'www-authenticate': bearerChallenge } : {}
 }
 
-function waitHeaders({ retryAfterSeconds, quota }: Refusal): Record<string, string> {
+function waitHeaders({ retryAfterSeconds, quota }: Refusal): HeaderFields {
   return {
     ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
     ...(quota ? quotaHeaders(quota) : {}),
@@ -93,7 +94,7 @@ function waitHeaders({ retryAfterSeconds, quota }: Refusal): Record<string, stri
 }
 
 /** draft-ietf-httpapi-ratelimit-headers-10: the policy, and what is left of it. */
-function quotaHeaders({ name, limit, windowSeconds, remaining, resetSeconds }: Quota): Record<string, string> {
+function quotaHeaders({ name, limit, windowSeconds, remaining, resetSeconds }: Quota): HeaderFields {
   return {
     'ratelimit-policy': `"${name}";q=${limit};w=${windowSeconds}`,
     ratelimit: `"${name}";r=${remaining};t=${resetSeconds}`,

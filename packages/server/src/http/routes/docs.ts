@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
+import { answer } from '../answer.ts'
 import type { HttpContext } from '../context.ts'
 import type { Endpoint } from '../endpoint.ts'
 
@@ -27,7 +28,6 @@ export const docsEndpoints: Endpoint[] = Object.entries(files).map(([path, { typ
     responses: { 200: { description: 'A file of the interactive reference' } },
   },
   handle: async (c: HttpContext) => {
-    c.header('Content-Security-Policy', pagePolicy)
-    return c.body(await readFile(file()), 200, { 'Content-Type': type })
+    return answer(c, await readFile(file()), 200, { 'content-type': type, 'content-security-policy': pagePolicy })
   },
 }))

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { Refusal } from '../../domain/refusal.ts'
+import { answer } from '../answer.ts'
 import { answerJson, type Endpoint, failures, success } from '../endpoint.ts'
 
 const statusSchema = z.object({ status: z.literal('ok') }).openapi('Status')
@@ -45,5 +46,5 @@ export const metricsEndpoint: Endpoint = {
     tags: ['Operations'],
     responses: { 200: { description: 'The metrics', content: { 'text/plain': { schema: { type: 'string' } } } } },
   },
-  handle: async (c, { metrics }) => c.body(await metrics.render(), 200, { 'Content-Type': metrics.contentType }),
+  handle: async (c, { metrics }) => answer(c, await metrics.render(), 200, { 'content-type': metrics.contentType }),
 }

@@ -198,6 +198,8 @@ async function openByHand() {
   const app = new Hono<HttpEnv>()
   app.use((c, next) => {
     c.set('origin', originAt('192.0.2.1'))
+    c.set('headers', {})
+    c.set('cookies', [])
     return next()
   })
   app.get('/', (c) => endpoint?.handle(c, deps) ?? c.notFound())

@@ -1,6 +1,7 @@
 import type { ApiCaller, ApiCredentialId } from '../../domain/api-credential.ts'
 import { Refusal } from '../../domain/refusal.ts'
 import type { ListedEnd, Reach } from '../../flows/follow-revocations.ts'
+import { answer } from '../answer.ts'
 import { authenticateApi } from '../authenticate-api.ts'
 import type { HttpContext, HttpDeps } from '../context.ts'
 import { asApi, type Endpoint, failures } from '../endpoint.ts'
@@ -73,9 +74,9 @@ export function revocationEndpoints(): Endpoint[] {
       handle: async (c, deps) => {
         const isOpenToAll = deps.settings.revocationStream === 'public'
         const api = isOpenToAll ? undefined : await authenticateApi(c, deps)
-        const headers = { 'Content-Type': 'text/event-stream; charset=utf-8', 'X-Accel-Buffering': 'no' }
+        const headers = { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' } as const
         // The body of an answer to HEAD is thrown away unread: a stream in it would never end.
-        if (c.req.method === 'HEAD') return c.body(null, 200, headers)
+        if (c.req.method === 'HEAD') return answer(c, null, 200, headers)
         const openedAt = performance.now()
         await deps.revocations.catchUp()
         const { network } = c.get('origin')
@@ -87,7 +88,7 @@ export function revocationEndpoints(): Endpoint[] {
           lifeMilliseconds: streamLifeMilliseconds - (number % 12) * 60_000,
           onEnd: () => close(network),
         })
-        return c.body(stream, 200, headers)
+        return answer(c, stream, 200, headers)
       },
     },
   ]

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { Refusal } from '../../domain/refusal.ts'
+import { answer, setHeaders } from '../answer.ts'
 import type { HttpContext } from '../context.ts'
 import { answerJson, type Endpoint, failures, success } from '../endpoint.ts'
 
@@ -35,7 +36,7 @@ export const statusListEndpoints: Endpoint[] = [
     handle: async (c, { statusLists }) => {
       const { uris, cursor } = await statusLists.addresses()
       openToAll(c, cursor)
-      c.header('Cache-Control', 'no-cache')
+      setHeaders(c, { 'cache-control': 'no-cache' })
       return answerJson(c, { status_lists: uris })
     },
   },
@@ -68,24 +69,25 @@ export const statusListEndpoints: Endpoint[] = [
 
       const tag = `W/"${published.tag}"`
       openToAll(c, published.cursor)
-      c.header('Cache-Control', `public, max-age=${settings.statusListTtlSeconds}`)
-      c.header('ETag', tag)
-      c.header('Vary', 'Accept-Encoding')
-      if (isKnown(c.req.header('if-none-match'), tag)) return c.body(null, 304)
+      const caching = `public, max-age=${settings.statusListTtlSeconds}`
+      setHeaders(c, { 'cache-control': caching, etag: tag, vary: 'Accept-Encoding' })
+      if (isKnown(c.req.header('if-none-match'), tag)) return answer(c, null, 304)
 
-      c.header('Content-Type', 'application/statuslist+jwt')
-      if (!gzipIsTaken.test(c.req.header('accept-encoding') ?? '')) return c.body(published.token)
+      setHeaders(c, { 'content-type': 'application/statuslist+jwt' })
+      if (!gzipIsTaken.test(c.req.header('accept-encoding') ?? '')) return answer(c, published.token, 200)
       const bytes = published.inGzip()
-      return c.body(bytes, 200, { 'Content-Encoding': 'gzip', 'Content-Length': String(bytes.length) })
+      return answer(c, bytes, 200, { 'content-encoding': 'gzip', 'content-length': String(bytes.length) })
     },
   },
 ]
 
 /** Nothing in the lists is secret, and a page on another site may verify too. */
 function openToAll(c: HttpContext, cursor: number): void {
-  c.header('Revocation-Cursor', String(cursor))
-  c.header('Cross-Origin-Resource-Policy', 'cross-origin')
-  c.header('Access-Control-Allow-Origin', '*')
+  setHeaders(c, {
+    'revocation-cursor': String(cursor),
+    'cross-origin-resource-policy': 'cross-origin',
+    'access-control-allow-origin': '*',
+  })
 }
 
 function isKnown(ifNoneMatch: string | undefined, tag: string): boolean {
