@@ -36,8 +36,8 @@ export type UserStore = {
   insert(user: User): Promise<boolean>
   findByEmail(email: string): Promise<User | undefined>
   /**
-   * The user with this email, or the decoy where there is none: read, decoded and answered by the same steps, so that
-   * the time tells nothing of which it is.
+   * The user with this email, or the decoy where there is none: after a row was read and decoded either way, so that the
+   * time tells nothing of which it is. Beyond the last email there is no row to read.
    */
   findOrDecoy(email: string, decoy: User): Promise<{ user: User; isKnown: boolean }>
   findById(id: UserId): Promise<User | undefined>

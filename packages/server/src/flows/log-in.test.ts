@@ -62,6 +62,15 @@ test.each([
   await expect(attempt).rejects.toMatchObject(failed)
 })
 
+test('logIn() refuses an unknown email with the password of the account that is next to it', async () => {
+  const { auth } = await testHouse()
+  await auth.signUp(ada)
+
+  const attempt = auth.logIn({ ...ada, email: 'ada@example.co' })
+
+  await expect(attempt).rejects.toMatchObject(failed)
+})
+
 test('logIn() tells two passwords apart that differ after byte 72 [ASVS 6.2.8, NIST63B4-3.1.1.2-9]', async () => {
   const { auth } = await testHouse()
   const long = `Aa1${'x'.repeat(80)}`

@@ -1,4 +1,4 @@
-import { digestOf } from '../crypto/secrets.ts'
+import { digestOf, newId } from '../crypto/secrets.ts'
 import { normalizeEmail } from '../domain/email.ts'
 import type { HashOrder } from '../domain/hash-order.ts'
 import type { Origin } from '../domain/origin.ts'
@@ -108,8 +108,7 @@ async function renewHash(
   }
 }
 
-/** Who stands in for an unknown account, in the shape and size of a real one. */
+/** Who stands in for an unknown account, with an id that is looked for among those of others, as a real one is. */
 function decoyUser(passwordHash: string): User {
-  const id = '00000000-0000-4000-8000-000000000000' as UserId
-  return { id, email: '', passwordHash, createdAt: 0, lastLoginAt: 0, isActive: true }
+  return { id: newId() as UserId, email: '', passwordHash, createdAt: 0, lastLoginAt: 0, isActive: true }
 }

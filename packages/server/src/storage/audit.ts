@@ -3,15 +3,15 @@ import type { AuditEvent, EventType } from '../domain/audit-event.ts'
 import type { SessionId } from '../domain/session.ts'
 import type { AuditStore } from '../domain/store.ts'
 import type { UserId } from '../domain/user.ts'
+import type { Engine } from './engine.ts'
 import { prepareQuery } from './prepared-query.ts'
 import { rowsPerInsert, type Schema } from './schema.ts'
 
 type EventRow = Omit<Selectable<Schema['auth_events']>, 'sequence' | 'window_key'>
 
-/** Those of the index `auth_events_by_user`: with one more SQLite would read the table for each line. */
+/** Those of the index `auth_events_by_owner`: with one more SQLite would read the table for each line. */
 const columns = [
   'id',
-  'user_id',
   'session_id',
   'identifier_digest',
   'event_type',
@@ -27,7 +27,7 @@ const columns = [
 
 const insertEvent = prepareQuery((database, row: EventRow) => database.insertInto('auth_events').values(row))
 
-export function auditStore(database: Kysely<Schema>): AuditStore {
+export function auditStore(database: Kysely<Schema>, { eventOwner }: Pick<Engine, 'eventOwner'>): AuditStore {
   return {
     append: async (event) => {
       await insertEvent(database, toRow(event))
@@ -50,7 +50,7 @@ export function auditStore(database: Kysely<Schema>): AuditStore {
       let query = database
         .selectFrom('auth_events')
         .select(columns)
-        .where('user_id', '=', userId)
+        .where(eventOwner, '=', userId)
         .orderBy('sequence', 'desc')
         .limit(limit)
       if (afterId !== undefined) {
@@ -63,7 +63,7 @@ export function auditStore(database: Kysely<Schema>): AuditStore {
         if (!after) return undefined
         query = query.where('sequence', '<', after.sequence)
       }
-      return (await query.execute()).map(toEvent)
+      return (await query.execute()).map((row) => toEvent({ ...row, user_id: userId }))
     },
   }
 }

@@ -2,6 +2,7 @@ import type {
   ColumnDefinitionBuilder,
   CreateTableBuilder,
   Dialect,
+  Expression,
   Kysely,
   KyselyPlugin,
   QueryExecutorProvider,
@@ -25,6 +26,8 @@ export type Engine = {
   dialect: Dialect
   plugins: KyselyPlugin[]
   words: TableWords
+  /** What its index of the audit log begins with: where there is a user it is their id, and no other owner's. */
+  eventOwner: Expression<string | null>
   /** The tables where the product's own are, or would be. */
   listTables(database: QueryExecutorProvider): Promise<string[]>
   /**

@@ -6,6 +6,7 @@ import * as locks from './migrations/0003-locks.ts'
 import * as restores from './migrations/0004-restores.ts'
 import * as attempts from './migrations/0005-attempts.ts'
 import * as eventsByUser from './migrations/0006-events-by-user.ts'
+import * as eventsByOwner from './migrations/0007-events-by-owner.ts'
 import type { Schema } from './schema.ts'
 import { inTransaction } from './transaction.ts'
 
@@ -19,6 +20,7 @@ const migrations: Record<string, Migration> = {
   '0004-restores': restores,
   '0005-attempts': attempts,
   '0006-events-by-user': eventsByUser,
+  '0007-events-by-owner': eventsByOwner,
 }
 const names = Object.keys(migrations)
 

@@ -85,7 +85,7 @@ function storeOn(database: Kysely<Schema>, engine: Engine): Store {
     revocations: revocationStore(database, engine),
     statusLists: statusListStore(database),
     restores: restoreStore(database, engine),
-    audit: auditStore(database),
+    audit: auditStore(database, engine),
     signingKeys: signingKeyStore(database),
     apiCredentials: apiCredentialStore(database),
     attempts: attemptStore(database),

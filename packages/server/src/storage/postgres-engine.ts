@@ -36,6 +36,7 @@ export function postgresEngine(url: string, use: PostgresUse): Engine {
       readsIndexAlone: false,
       strict: (table) => table,
     },
+    eventOwner: sql.ref('user_id'),
     listTables: async (database) => {
       const { rows } = await sql<{ name: string }>`
         select tablename as name from pg_catalog.pg_tables where schemaname = current_schema()`.execute(database)

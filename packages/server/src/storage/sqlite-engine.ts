@@ -21,6 +21,7 @@ export function sqliteEngine(path: string): Engine {
       readsIndexAlone: true,
       strict: (table) => table.modifyEnd(sql`strict`),
     },
+    eventOwner: sql`coalesce(user_id, identifier_digest)`,
     listTables: async (database) => {
       const { rows } = await sql<{ name: string }>`
         select name from sqlite_schema where type = 'table' and name not like 'sqlite!_%' escape '!'`.execute(database)

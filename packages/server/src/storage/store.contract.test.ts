@@ -87,6 +87,18 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
       expect(found).toEqual([undefined, undefined])
     })
 
+    test('users.findOrDecoy() answers the account of this very email, and the decoy before, between and behind them', async () => {
+      const store = await openFresh()
+      const { ada } = await seeded(store)
+      const decoy = userNamed('decoy')
+      const emails = [ada.email, 'aaa@example.com', 'ada@example.co', 'ada@example.com2', 'zoe@example.com']
+
+      const found = await Promise.all(emails.map((email) => store.users.findOrDecoy(email, decoy)))
+
+      const stranger = { user: decoy, isKnown: false }
+      expect(found).toEqual([{ user: ada, isKnown: true }, stranger, stranger, stranger, stranger])
+    })
+
     test('users.findByEmail() compares every character, wildcards too', async () => {
       const store = await openFresh()
       await seeded(store)
