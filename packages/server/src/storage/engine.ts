@@ -4,7 +4,6 @@ import type {
   Dialect,
   Expression,
   Kysely,
-  KyselyPlugin,
   QueryExecutorProvider,
 } from 'kysely'
 import type { News } from '../domain/store.ts'
@@ -24,7 +23,6 @@ export type Engine = {
   /** Several servers may be on one database, and must count together. */
   isShared: boolean
   dialect: Dialect
-  plugins: KyselyPlugin[]
   words: TableWords
   /** What its index of the audit log begins with: where there is a user it is their id, and no other owner's. */
   eventOwner: Expression<string | null>

@@ -99,8 +99,7 @@ export function migrationsOf(database: Kysely<Schema>, engine: Engine): Migratio
 
   /** All that is due, or nothing. Answers the names of what was done. */
   async function apply(): Promise<string[]> {
-    const patient =
-      engine.patientDialect && new Kysely<Schema>({ dialect: engine.patientDialect, plugins: engine.plugins })
+    const patient = engine.patientDialect && new Kysely<Schema>({ dialect: engine.patientDialect })
     try {
       return await inTransaction(patient ?? database, async (inside) => {
         await engine.holdMigrations(inside)

@@ -52,7 +52,7 @@ export type Database = {
  */
 export function openDatabase(url: string, use: PostgresUse): Database {
   const engine = /^postgres(ql)?:/.test(url) ? postgresEngine(url, use) : sqliteEngine(url.replace(/^sqlite:/, ''))
-  const database = new Kysely<Schema>({ dialect: engine.dialect, plugins: engine.plugins })
+  const database = new Kysely<Schema>({ dialect: engine.dialect })
   const migrations = migrationsOf(database, engine)
   const news = engine.newsOf(database)
   return {

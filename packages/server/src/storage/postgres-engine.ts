@@ -26,7 +26,6 @@ export function postgresEngine(url: string, use: PostgresUse): Engine {
     },
     isShared: true,
     dialect: postgresDialect(address, use),
-    plugins: [],
     words: {
       integer: sql`bigint`,
       // Without it the order, and the indexes with it, would change with the libraries of the server's system.

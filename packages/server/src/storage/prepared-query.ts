@@ -34,6 +34,7 @@ export function prepareQuery<Given extends object, Row>(
     const parameters = query.parameters.map((value) =>
       value instanceof Slot ? given[value.name as keyof Given] : value,
     )
-    return database.executeQuery({ ...query, parameters })
+    // By the connection itself: on the way over `executeQuery` Kysely does in six promises what plugins would need.
+    return database.getExecutor().provideConnection((connection) => connection.executeQuery({ ...query, parameters }))
   }
 }

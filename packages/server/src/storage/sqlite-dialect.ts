@@ -9,6 +9,7 @@ import {
   type Driver,
   type Kysely,
   type QueryResult,
+  type SelectQueryNode,
   SqliteAdapter,
   SqliteIntrospector,
   SqliteQueryCompiler,
@@ -38,7 +39,7 @@ export function sqliteDialect(path: string): Dialect & Pick<Journal, 'settle'> {
     createAdapter: () => new TurnTakingAdapter(),
     createDriver: () => driver,
     createIntrospector: (database: Kysely<never>) => new SqliteIntrospector(database),
-    createQueryCompiler: () => new SqliteQueryCompiler(),
+    createQueryCompiler: () => new LocklessCompiler(),
     settle: driver.settle,
   } as Dialect & Pick<Journal, 'settle'>
 }
@@ -47,6 +48,13 @@ export function sqliteDialect(path: string): Dialect & Pick<Journal, 'settle'> {
 class TurnTakingAdapter extends SqliteAdapter {
   override get supportsMultipleConnections(): boolean {
     return true
+  }
+}
+
+/** SQLite has no row locks and needs none: its transactions take turns as a whole. */
+class LocklessCompiler extends SqliteQueryCompiler {
+  protected override visitSelectQuery({ endModifiers: _, ...unlocked }: SelectQueryNode): void {
+    super.visitSelectQuery(unlocked)
   }
 }
 

@@ -1,4 +1,4 @@
-import { type KyselyPlugin, sql } from 'kysely'
+import { sql } from 'kysely'
 import type { Engine } from './engine.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
 import { sqlitePour } from './sqlite-pour.ts'
@@ -13,7 +13,6 @@ export function sqliteEngine(path: string): Engine {
     lostTimeouts: async () => [],
     isShared: false,
     dialect,
-    plugins: [withoutRowLocks],
     words: {
       integer: 'integer',
       text: 'text',
@@ -57,14 +56,4 @@ export function sqliteEngine(path: string): Engine {
     // It plans by which indexes there are.
     takeStock: async () => {},
   }
-}
-
-/** SQLite has none and needs none: its transactions take turns as a whole. */
-const withoutRowLocks: KyselyPlugin = {
-  transformQuery: ({ node }) => {
-    if (node.kind !== 'SelectQueryNode') return node
-    const { endModifiers: _, ...unlocked } = node
-    return unlocked
-  },
-  transformResult: async ({ result }) => result,
 }
