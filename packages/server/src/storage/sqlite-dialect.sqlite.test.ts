@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import { Kysely, sql } from 'kysely'
 import { expect, onTestFinished, test } from 'vitest'
 import { newId } from '../crypto/secrets.ts'
+import type { NewSession, SessionId } from '../domain/session.ts'
 import type { User, UserId } from '../domain/user.ts'
 import { openTestDatabase } from '../testing/test-database.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
@@ -211,6 +212,31 @@ test('openDatabase() of one file in four processes lets one of them take an emai
   expect(wins.toSorted()).toEqual([0, 0, 0, 1])
 }, 60_000)
 
+test('openDatabase() tells of the end of a session when it is on the disk, and not as soon as it is committed', async () => {
+  const { store, migrations } = testDatabase(temporaryFile())
+  await migrations.up()
+  const user = userNamed('ada')
+  await store.users.insert(user)
+  const [first, second] = [newSession(user), newSession(user)]
+  for (const session of [first, second]) await store.sessions.insert(session)
+  // What others may have written before is on the disk then: only what this process writes is waited for.
+  await store.sessions.revoke(first.id, { at: 2, reason: 'logout' })
+  const { length } = await store.revocations.after(0, { now: 1, limit: 10 })
+  let isTold = false
+
+  const ending = store.sessions.revoke(second.id, { at: 2, reason: 'logout' })
+  const telling = store.revocations.after(length, { now: 1, limit: 10 }).finally(() => {
+    isTold = true
+  })
+  // Long enough for all that does not wait for the disk, and too short for the disk: the event loop stands still meanwhile.
+  for (let turn = 0; turn < 1_000; turn += 1) await undefined
+  const wasToldAtOnce = isTold
+  const [[end]] = await Promise.all([telling, ending])
+
+  expect(end?.sessionId).toBe(second.id)
+  expect(wasToldAtOnce).toBe(false)
+})
+
 test('openDatabase() leaves nothing undone in the file when it is closed', async () => {
   const path = temporaryFile()
   const database = testDatabase(path)
@@ -239,6 +265,11 @@ function userNamed(name: string): User {
   const id = newId() as UserId
   const email = `${name}@example.com`
   return { id, email, passwordHash: 'hash', createdAt: 1, lastLoginAt: undefined, isActive: true }
+}
+
+function newSession({ id: userId }: User): NewSession {
+  const instants = { createdAt: 1, lastUsedAt: 1, expiresAt: 10, accessExpiresAt: 10 }
+  return { id: newId() as SessionId, userId, ...instants, ipAddress: '127.0.0.1', userAgent: '' }
 }
 
 function temporaryFile(): string {

@@ -15,7 +15,7 @@ import {
   SqliteQueryCompiler,
 } from 'kysely'
 import { Refusal } from '../domain/refusal.ts'
-import { type Journal, journalOf } from './sqlite-journal.ts'
+import { type Journal, type JournalKeeper, journalOf } from './sqlite-journal.ts'
 
 /** How long a writer waits for another process's write before it gives up. */
 const busyPatienceMilliseconds = 5000
@@ -33,15 +33,15 @@ const maxStatements = 200
  * cut. But SQLite would wait for the disk on the event loop, once for each transaction, so it is told to leave that to us:
  * a commit is answered when the write-ahead log is on the disk, and meanwhile others go on (ADR 18).
  */
-export function sqliteDialect(path: string): Dialect & Pick<Journal, 'settle'> {
+export function sqliteDialect(path: string): Dialect & Pick<Journal, 'settleAll'> {
   const driver = sqliteDriver(path)
   return {
     createAdapter: () => new TurnTakingAdapter(),
     createDriver: () => driver,
     createIntrospector: (database: Kysely<never>) => new SqliteIntrospector(database),
     createQueryCompiler: () => new LocklessCompiler(),
-    settle: driver.settle,
-  } as Dialect & Pick<Journal, 'settle'>
+    settleAll: driver.settleAll,
+  } as Dialect & Pick<Journal, 'settleAll'>
 }
 
 /** Kysely would hold the one connection until a commit is answered; here turns end with the commit itself. */
@@ -109,15 +109,15 @@ function makeFolder(path: string): void {
 type Turn = DatabaseConnection & { commit(): Promise<void>; rollback(): Promise<void>; end(): void }
 
 /** One connection, so one at a time: a waiting transaction must not swallow its neighbour's writes. */
-function sqliteDriver(path: string): Driver & Pick<Journal, 'settle'> {
+function sqliteDriver(path: string): Driver & Pick<Journal, 'settleAll'> {
   let database: DatabaseSync | undefined
   let journal: Journal | undefined
   let connection: ((end: () => void) => Turn) | undefined
   let turn: Promise<void> = Promise.resolve()
 
-  async function settle(): Promise<void> {
+  async function settled(how: 'settle' | 'settleAll'): Promise<void> {
     try {
-      await journal?.settle()
+      await journal?.[how]()
     } catch (cause) {
       throw new Refusal('UNAVAILABLE', { retryAfterSeconds: 1, cause })
     }
@@ -126,8 +126,8 @@ function sqliteDriver(path: string): Driver & Pick<Journal, 'settle'> {
   return {
     init: async () => {
       database = openDatabase(path)
-      journal = entersWal(database) ? journalOf(`${path}-wal`, checkpointer(database)) : undefined
-      connection = sqliteConnection(database, settle)
+      journal = entersWal(database) ? journalOf(`${path}-wal`, journalKeeper(database)) : undefined
+      connection = sqliteConnection(database, () => settled('settle'))
     },
     acquireConnection: async () => {
       const previous = turn
@@ -148,15 +148,26 @@ function sqliteDriver(path: string): Driver & Pick<Journal, 'settle'> {
       journal?.close()
       database?.close()
     },
-    settle,
+    settleAll: () => settled('settleAll'),
   }
 }
 
-/** Brings all that the log holds into the file, and that onto the disk. */
-function checkpointer(database: DatabaseSync): () => void {
-  return () => {
-    const outcome = database.prepare('pragma wal_checkpoint(truncate)').get()
-    if (outcome?.['busy'] !== 0) throw new Error('Cannot empty the write-ahead log: somebody reads in it')
+function journalKeeper(database: DatabaseSync): JournalKeeper {
+  // https://sqlite.org/pragma.html#pragma_data_version
+  const version = database.prepare('pragma data_version')
+  return {
+    mend: () => {
+      const outcome = database.prepare('pragma wal_checkpoint(truncate)').get()
+      if (outcome?.['busy'] !== 0) throw new Error('Cannot empty the write-ahead log: somebody reads in it')
+    },
+    othersVersion: () => {
+      try {
+        return Number(version.get()?.['data_version'])
+      } catch (error) {
+        if (isBusy(error)) return undefined
+        throw error
+      }
+    },
   }
 }
 

@@ -30,7 +30,7 @@ export function sqliteEngine(path: string): Engine {
     holdMigrations: async () => {},
     boundWaits: async () => {},
     tellEnds: async () => {},
-    settle: dialect.settle,
+    settle: dialect.settleAll,
     newsOf: () => ({ isHeard: () => false, listen: () => {}, close: async () => {} }),
     patientDialect: undefined,
     upkeep: sqliteUpkeep,

@@ -11,18 +11,29 @@ export type Journal = {
    * @throws {Error} of the file system; from then on `mend` comes before each sync, until it throws no more
    */
   settle(): Promise<void>
+  /** The same for all that can be read, whichever process wrote it. Syncs only where another one wrote since. */
+  settleAll(): Promise<void>
   close(): void
 }
 
-/**
- * @param mend brings what the log holds into the database file itself, and that onto the disk. A disk that failed once may
- *   have dropped what it then says is written, so a second sync alone proves nothing
- */
-export function journalOf(path: string, mend: () => void): Journal {
+/** What the database itself does for its log. */
+export type JournalKeeper = {
+  /**
+   * Brings what the log holds into the database file itself, and that onto the disk. A disk that failed once may have
+   * dropped what it then says is written, so a second sync alone proves nothing.
+   */
+  mend(): void
+  /** Another value after each commit of another process. Undefined where that cannot be told now. */
+  othersVersion(): number | undefined
+}
+
+export function journalOf(path: string, { mend, othersVersion }: JournalKeeper): Journal {
   let file: number | undefined
   let running: Promise<void> = Promise.resolve()
   let next: Promise<void> | undefined
   let hasFailed = false
+  /** Undefined at first: who wrote the log before may have ended before the sync. */
+  let settledVersion: number | undefined
 
   async function sync(): Promise<void> {
     try {
@@ -37,19 +48,29 @@ export function journalOf(path: string, mend: () => void): Journal {
     }
   }
 
+  function begin(): Promise<void> {
+    running = sync()
+    next = undefined
+    return running
+  }
+
+  function settle(): Promise<void> {
+    next ??= running.then(begin, begin)
+    return next
+  }
+
   return {
-    settle: () => {
-      next ??= running.then(() => {
-        const mine = sync()
-        running = mine.catch(() => {})
-        next = undefined
-        return mine
-      })
-      return next
+    settle,
+    settleAll: async () => {
+      const version = othersVersion()
+      // Each commit of ours has asked for its sync before anybody could read it.
+      if (version !== undefined && version === settledVersion && !hasFailed) return next ?? running
+      await settle()
+      settledVersion = version
     },
     close: () => {
       const last = file
-      if (last !== undefined) running.then(() => close(last))
+      if (last !== undefined) void running.catch(() => {}).then(() => close(last))
       file = undefined
     },
   }
