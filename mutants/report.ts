@@ -11,7 +11,9 @@ export interface Mutant {
 
 export interface RoomResult {
   readonly name: string
-  readonly minutes: number
+  /** How many of its files were judged so far. */
+  readonly judged: number
+  readonly files: number
   readonly mutants: readonly Mutant[]
 }
 
@@ -20,7 +22,7 @@ const wantedShare = 0.9
 const isKilled = ({ status }: Mutant) => status === 'Killed' || status === 'Timeout'
 const isAlive = ({ status }: Mutant) => status === 'Survived' || status === 'NoCoverage'
 
-function count({ mutants }: RoomResult) {
+function count(mutants: readonly Mutant[]) {
   const killed = mutants.filter(isKilled).length
   const alive = mutants.filter(isAlive)
   const tried = killed + alive.length
@@ -28,14 +30,14 @@ function count({ mutants }: RoomResult) {
 }
 
 /** Too few are killed, or one lives of which nobody said why. What was accepted counts as living. */
-export function isFailure(result: RoomResult): boolean {
-  const { alive, share } = count(result)
+export function isFailure(mutants: readonly Mutant[]): boolean {
+  const { alive, share } = count(mutants)
   return share < wantedShare || alive.some(({ reason }) => reason === undefined)
 }
 
-export function describeRoom(result: RoomResult): string {
-  const { killed, alive, tried, ignored, share } = count(result)
-  const summary = `  ${killed} of ${tried} killed (${percent(share)}), ${ignored} not tried, ${result.minutes.toFixed(1)} minutes`
+export function describe(mutants: readonly Mutant[]): string {
+  const { killed, alive, tried, share } = count(mutants)
+  const summary = `${killed} of ${tried} killed (${percent(share)})`
   return [summary, ...alive.map((mutant) => `  ${mutant.file}:${mutant.line} ${inWords(mutant)}`)].join('\n')
 }
 
@@ -52,12 +54,12 @@ export function writeInto(page: string, result: RoomResult): string {
   return `${page.slice(0, before + begin.length)}\n\n${tablesOf(result)}\n\n${page.slice(after)}`
 }
 
-function tablesOf(result: RoomResult): string {
-  const { killed, alive, tried, ignored, share } = count(result)
+function tablesOf({ judged, files, mutants }: RoomResult): string {
+  const { killed, alive, tried, ignored, share } = count(mutants)
   const tally = [
-    '| tried | killed | share | alive | not tried | minutes |',
+    '| files judged | tried | killed | share | alive | not tried |',
     '|---:|---:|---:|---:|---:|---:|',
-    `| ${tried} | ${killed} | ${percent(share)} | ${alive.length} | ${ignored} | ${result.minutes.toFixed(1)} |`,
+    `| ${judged} of ${files} | ${tried} | ${killed} | ${percent(share)} | ${alive.length} | ${ignored} |`,
   ]
   if (alive.length === 0) return tally.join('\n')
   const rows = alive.map(

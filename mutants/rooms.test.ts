@@ -13,7 +13,16 @@ test.each(rooms)('npm run mutants -- $name finds files to mutate, tests, and a p
   for (const pattern of [...room.mutate, ...room.tests].flatMap(alternatives)) {
     expect(globSync(pattern, { cwd: root }), pattern).not.toEqual([])
   }
-  expect(writeInto(page, { name: room.name, minutes: 1, mutants: [] })).toContain('| 0 | 0 | 100.0 % |')
+  expect(writeInto(page, { name: room.name, judged: 0, files: 1, mutants: [] })).toContain(
+    '| 0 of 1 | 0 | 0 | 100.0 % |',
+  )
+})
+
+test('npm run mutants leaves out no file of @latchkey/verify', () => {
+  const mutated = new Set(rooms.flatMap(({ mutate }) => globSync([...mutate], { cwd: root })))
+  const sources = globSync('packages/verify/src/!(*.test|index).ts', { cwd: root })
+
+  expect(sources.filter((file) => !mutated.has(file))).toEqual([])
 })
 
 test.each(accepted)('the accepted mutant of $file still stands in it: $line', ({ file, line, original }) => {
@@ -28,7 +37,7 @@ test.each([
   ['one in ten lives, and nobody said why', [...killed(9), alive(undefined)], true],
   ['two in ten live, for a reason', [...killed(8), alive('it does the same'), alive('it does the same')], true],
 ])('npm run mutants judges a room where %s', (_what, mutants, expected) => {
-  const failed = isFailure({ name: 'domain', minutes: 1, mutants })
+  const failed = isFailure(mutants)
 
   expect(failed).toBe(expected)
 })

@@ -7,7 +7,8 @@ export interface Room {
 }
 
 const server = 'packages/server/src'
-/** The quickest first. */
+const verify = 'packages/verify/src'
+
 export const rooms: readonly Room[] = [
   {
     name: 'domain',
@@ -21,9 +22,16 @@ export const rooms: readonly Room[] = [
     tests: [`${server}/crypto/!(inventory).test.ts`],
   },
   {
-    name: 'verify',
-    mutate: ['packages/verify/src/*.ts'],
-    tests: ['packages/verify/src/*.test.ts'],
+    name: 'tokens',
+    mutate: [
+      `${verify}/{base64url,claims,compact-token,ed25519-point,keys,roca,signature,status-bits,strict-json}.ts`,
+      `${verify}/{token-cache,token-error,token-status,verifier,verifier-options}.ts`,
+    ],
+    tests: [
+      `${verify}/{base64url,certificates,claims,compact-token,ed25519-point,held-tokens,jose-oracle}.test.ts`,
+      `${verify}/{jwt-attacks,keys,signature,status-bits,strict-json,token-cache,token-kinds,verifier}.test.ts`,
+      `${verify}/wycheproof.test.ts`,
+    ],
   },
   {
     name: 'log-out',
@@ -39,5 +47,21 @@ export const rooms: readonly Room[] = [
     name: 'log-in',
     mutate: [`${server}/flows/{change-password,count-guess,log-in}.ts`],
     tests: [`${server}/flows/{change-password,log-in,log-in-work}.test.ts`],
+  },
+  {
+    name: 'doors',
+    mutate: [`${verify}/{bearer,express,fastify,fetch,guard,health,hono,owner,problem}.ts`],
+    tests: [`${verify}/{adapters,bearer,express,fastify,guard,health,hono,late-keys,owner,problem}.test.ts`],
+  },
+  {
+    name: 'feed',
+    mutate: [
+      `${verify}/{discovery,event-stream,event-stream-parser,http-request,introspection,key-source}.ts`,
+      `${verify}/{list-loader,max-age,remote-keys,revocation-feed,status-list-token}.ts`,
+    ],
+    tests: [
+      `${verify}/{discovery,event-stream-parser,introspection,key-source,remote-keys,revocation-feed}.test.ts`,
+      `${verify}/{token-kinds,verifier}.test.ts`,
+    ],
   },
 ]

@@ -4,25 +4,37 @@
  *   npm run mutants                    every room, some hours
  *   npm run mutants -- NAME ...        these rooms; the page keeps what it says of the others
  *   npm run mutants -- --since REF     only files changed since REF; writes no page
+ *
+ * Files are judged one by one, and what was found is kept in reports/mutants: a run that was interrupted goes on where it
+ * stopped, and a file is judged again when it or a test of its room has changed.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type Accepted, accepted } from './accepted.ts'
-import { describeRoom, isFailure, type Mutant, type RoomResult, writeInto } from './report.ts'
+import { describe, isFailure, type Mutant, writeInto } from './report.ts'
 import { type Room, rooms } from './rooms.ts'
 
 const root = join(import.meta.dirname, '..')
 const pagePath = join(root, 'docs/mutants.md')
 const { positionals, values } = parseArgs({ allowPositionals: true, options: { since: { type: 'string' } } })
 
-type Found = { fileName: string; status: string; replacement?: string; location: { start: Point; end: Point } }
+/** Of Stryker's report: all it knows of a file and of the tests that were asked. */
+interface Report {
+  readonly files: Readonly<Record<string, { readonly source: string; readonly mutants: readonly Found[] }>>
+  readonly testFiles: Readonly<Record<string, { readonly source?: string }>>
+}
+interface Found {
+  readonly status: string
+  readonly replacement?: string
+  readonly location: { readonly start: Point; readonly end: Point }
+}
 /** Lines and columns, both from 1 on. */
-type Point = { line: number; column: number }
-type MutationTester = new (options: object) => { runMutationTest(): Promise<Found[]> }
+type Point = { readonly line: number; readonly column: number }
+type MutationTester = new (options: object) => { runMutationTest(): Promise<unknown> }
 
 function chosenRooms(): readonly Room[] {
   const unknown = positionals.filter((name) => !rooms.some((room) => room.name === name))
@@ -55,11 +67,13 @@ async function loadTester(): Promise<MutationTester> {
   return Stryker
 }
 
-async function judge(room: Room, files: string[], Tester: MutationTester): Promise<RoomResult> {
+/** Asks the tests of the room about each mutant of a file; of what an older report knows, only what may have changed. */
+async function judge(room: Room, file: string, Tester: MutationTester): Promise<Report> {
   process.env['MUTANTS_TESTS'] = JSON.stringify(room.tests)
-  const begin = performance.now()
   const tester = new Tester({
-    mutate: files,
+    mutate: [file],
+    incremental: true,
+    incrementalFile: reportPath(file),
     testRunner: 'vitest',
     plugins: ['@stryker-mutator/vitest-runner', join(import.meta.dirname, 'ignore-words.js')],
     ignorers: ['words'],
@@ -72,37 +86,79 @@ async function judge(room: Room, files: string[], Tester: MutationTester): Promi
     concurrency: 1,
     disableTypeChecks: false,
     reporters: ['progress-append-only'],
+    logLevel: 'warn',
     ignorePatterns: ['coverage', 'data', 'reports', '**/dist'],
     allowConsoleColors: false,
   })
-  const found = await tester.runMutationTest()
-  return { name: room.name, minutes: (performance.now() - begin) / 60_000, mutants: found.map(readMutant) }
+  await tester.runMutationTest()
+  return JSON.parse(readFileSync(reportPath(file), 'utf8'))
 }
 
-function readMutant({ fileName, status, replacement = '', location: { start, end } }: Found): Mutant {
-  const file = relative(root, fileName)
-  const lines = readFileSync(fileName, 'utf8')
-    .split('\n')
-    .slice(start.line - 1, end.line)
-  const sourceLine = lines[0]?.trim()
-  const last = lines.length - 1
-  lines[last] = lines[last]?.slice(0, end.column - 1) ?? ''
-  lines[0] = lines[0]?.slice(start.column - 1) ?? ''
-  const original = lines.join('\n')
-  const isThisOne = (known: Accepted) =>
-    known.file === file && known.line === sourceLine && known.original === original && known.replacement === replacement
-  const reason = accepted.find(isThisOne)?.reason
-  return { file, line: start.line, status, original, replacement, reason }
+function reportPath(file: string): string {
+  return join(root, 'reports/mutants', `${file}.json`)
 }
 
-const chosen = chosenRooms()
+/** What was found in a file before, if neither it nor a test of its room has changed since. */
+function readKept(room: Room, file: string): Report | undefined {
+  if (!existsSync(reportPath(file))) return undefined
+  const report: Report = JSON.parse(readFileSync(reportPath(file), 'utf8'))
+  const isUnchanged = (name: string, source: string | undefined) => source === readFileSync(join(root, name), 'utf8')
+  const tests = globSync([...room.tests], { cwd: root })
+  const isCurrent =
+    isUnchanged(file, report.files[file]?.source) &&
+    tests.every((test) => isUnchanged(test, report.testFiles[test]?.source))
+  return isCurrent ? report : undefined
+}
+
+function readMutants(file: string, report: Report): Mutant[] {
+  const { source, mutants } = report.files[file] ?? { source: '', mutants: [] }
+  return mutants.map(({ status, replacement = '', location: { start, end } }) => {
+    const lines = source.split('\n').slice(start.line - 1, end.line)
+    const sourceLine = lines[0]?.trim()
+    const last = lines.length - 1
+    lines[last] = lines[last]?.slice(0, end.column - 1) ?? ''
+    lines[0] = lines[0]?.slice(start.column - 1) ?? ''
+    const original = lines.join('\n')
+    const isThisOne = (known: Accepted) =>
+      known.file === file &&
+      known.line === sourceLine &&
+      known.original === original &&
+      known.replacement === replacement
+    return {
+      file,
+      line: start.line,
+      status,
+      original,
+      replacement,
+      reason: accepted.find(isThisOne)?.reason,
+    }
+  })
+}
+
+/** Undefined where the tests fail as they are: the other files are judged all the same. */
+async function findMutants(room: Room, file: string, Tester: MutationTester): Promise<Mutant[] | undefined> {
+  try {
+    return readMutants(file, readKept(room, file) ?? (await judge(room, file, Tester)))
+  } catch (error) {
+    console.error(`Cannot judge ${file}: ${error}`)
+    return undefined
+  }
+}
+
 const Tester = await loadTester()
-for (const room of chosen) {
+for (const room of chosenRooms()) {
   const files = filesOf(room)
-  if (files.length === 0) continue
-  console.log(`\n${room.name}: ${files.length} files`)
-  const result = await judge(room, files, Tester)
-  console.log(describeRoom(result))
-  if (isFailure(result)) process.exitCode = 1
-  if (values.since === undefined) writeFileSync(pagePath, writeInto(readFileSync(pagePath, 'utf8'), result))
+  const mutants: Mutant[] = []
+  let judged = 0
+  for (const file of files) {
+    console.log(`\n${room.name}: ${file}`)
+    const found = await findMutants(room, file, Tester)
+    if (!found) continue
+    console.log(describe(found))
+    mutants.push(...found)
+    judged += 1
+    const result = { name: room.name, judged, files: files.length, mutants }
+    if (values.since === undefined) writeFileSync(pagePath, writeInto(readFileSync(pagePath, 'utf8'), result))
+  }
+  if (isFailure(mutants) || judged < files.length) process.exitCode = 1
 }
