@@ -79,6 +79,8 @@ async function judge(room: Room, file: string, Tester: MutationTester): Promise<
     ignorers: ['words'],
     // Processes: some tests set the umask, which a thread cannot.
     vitest: { configFile: 'mutants/vitest.config.ts', related: false, pool: 'forks' },
+    // Where a mutant makes no end. Long, so that one does not count as killed because the machine was busy.
+    timeoutMS: 20_000,
     dryRunTimeoutMinutes: 20,
     coverageAnalysis: 'perTest',
     // What is computed once, as a file is loaded, asks for every test again: half of the time for a few constants.

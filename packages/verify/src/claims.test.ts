@@ -24,14 +24,14 @@ test('checkClaims() gives the claims under their names in the token, others incl
 })
 
 test('checkClaims() freezes what it gives, lists and objects inside too', () => {
-  const claims = check({ aud: [audience], address: { street: { name: 'x' } } }, forUs)
+  const claims = check({ aud: [audience], address: { street: { name: 'x' }, town: null } }, forUs)
 
   expect(Object.isFrozen(claims)).toBe(true)
   expect(Object.isFrozen(claims.aud)).toBe(true)
   expect(Object.isFrozen((claims['address'] as { street: object }).street)).toBe(true)
 })
 
-const wrongTypes = [undefined, null, 1, true, '', [], {}, ['x']]
+const wrongTypes = [undefined, null, 1, true, '', [], {}, ['x'], [ada]]
 
 test.each(['user_id', 'sub', 'email', 'iss', 'jti', 'sid'])(
   'checkClaims() refuses a missing or mistyped %s',

@@ -16,6 +16,8 @@ export interface AccessClaims {
   readonly iat: number
   /** Dead from this instant on, in Unix seconds. */
   readonly exp: number
+  /** Not before this instant, in Unix seconds. */
+  readonly nbf?: number
   readonly jti: string
   /** The session: revocation goes by it. */
   readonly sid: string
@@ -61,31 +63,30 @@ export function checkClaims(claims: Claims, rules: ClaimRules, nowSeconds: numbe
   if (exp <= iat || exp - iat > maxLifetimeSeconds) throw new TokenError('AUTH_INVALID')
 
   const latestStart = nowSeconds + maxIssuerLeadSeconds
-  if (iat > latestStart || (nbf !== undefined && nbf > latestStart)) throw new TokenError('AUTH_INVALID')
+  if (iat > latestStart || nbf > latestStart) throw new TokenError('AUTH_INVALID')
   if (nowSeconds >= exp + rules.clockToleranceSeconds) throw new TokenError('AUTH_EXPIRED')
 
-  const whole = rules.profile === 'rfc9068' ? { ...claims, user_id: claims['sub'] } : claims
-  return freezeDeeply(whole) as AccessClaims
+  // Under either profile, and in a token of ours already.
+  return freezeDeeply({ ...claims, user_id: claims['sub'] }) as AccessClaims
 }
 
 /** Between which instants, in Unix seconds, claims that have passed go on to pass. */
 export function validityOf(
-  { exp, iat, nbf }: AccessClaims,
+  { exp, iat, nbf = iat }: AccessClaims,
   { clockToleranceSeconds }: ClaimRules,
 ): { from: number; until: number } {
-  const start = typeof nbf === 'number' ? Math.max(iat, nbf) : iat
-  return { from: start - maxIssuerLeadSeconds, until: exp + clockToleranceSeconds }
+  return { from: Math.max(iat, nbf) - maxIssuerLeadSeconds, until: exp + clockToleranceSeconds }
 }
 
 /** @throws {TokenError} AUTH_INVALID_CLAIMS */
-function checkTypes(claims: Claims, profile: Profile): { exp: number; iat: number; nbf: number | undefined } {
-  const { exp, iat, nbf, aud } = claims
+function checkTypes(claims: Claims, profile: Profile): { exp: number; iat: number; nbf: number } {
+  const { exp, iat, nbf = iat, aud } = claims
   const isWellFormed =
     (profile === 'latchkey' ? hasLatchkeyClaims(claims) : hasRfc9068Claims(claims)) &&
     isText(claims['iss']) &&
     isText(claims['jti']) &&
     (aud === undefined || isText(aud) || isListOfTexts(aud))
-  if (!isWellFormed || !isTime(exp) || !isTime(iat) || !(nbf === undefined || isTime(nbf))) {
+  if (!isWellFormed || !isTime(exp) || !isTime(iat) || !isTime(nbf)) {
     throw new TokenError('AUTH_INVALID_CLAIMS')
   }
   return { exp, iat, nbf }
@@ -100,7 +101,6 @@ function hasRfc9068Claims({ sub, aud, client_id, sid }: Claims): boolean {
 }
 
 function isForUs(aud: unknown, audience: string | undefined): boolean {
-  if (audience === undefined) return aud === undefined
   return aud === audience || (Array.isArray(aud) && aud.includes(audience))
 }
 
@@ -121,10 +121,10 @@ function isTime(value: unknown): value is number {
 }
 
 /** Claims are shared by everyone who handles the request: no one may change them for another. */
-function freezeDeeply(value: object): object {
+function freezeDeeply(value: object | null): object | null {
   for (const name in value) {
     const member = (value as Claims)[name]
-    if (typeof member === 'object' && member !== null) freezeDeeply(member)
+    if (typeof member === 'object') freezeDeeply(member)
   }
   return Object.freeze(value)
 }

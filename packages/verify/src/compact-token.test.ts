@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { readCompactToken } from './compact-token.ts'
+import { readCompactToken, readJsonObject } from './compact-token.ts'
+import { StrictJsonError } from './strict-json.ts'
 import { encode } from './testing/tokens.ts'
 
 const header = { alg: 'ES256', typ: 'at+jwt', kid: 'ec-1' }
@@ -89,6 +90,23 @@ test.each([
   ['repeats a name in escapes', '{"alg":"ES256","typ":"at+jwt","\\u0061lg":"ES256"}'],
 ])('readCompactToken() refuses a header that %s [RFC7515-5.2.4] [RFC7515-4]', (_, text) => {
   expect(() => readCompactToken(`${encode(text)}..`)).toThrow(refusal)
+})
+
+test.each([
+  ['claims', '!!', 'c2ln'],
+  ['signature', 'e30', 'c2ln='],
+])('readCompactToken() refuses %s that are no base64url [RFC7515-5.2.2]', (_, claims, signature) => {
+  expect(() => readCompactToken(`${encode(header)}.${claims}.${signature}`)).toThrow(refusal)
+})
+
+test.each(['[]', '[{}]', 'null', '"x"', '1', 'true', '', '{'])('readJsonObject() refuses %j', (text) => {
+  expect(() => readJsonObject(Buffer.from(text))).toThrow(refusal)
+})
+
+test('readJsonObject() says in the cause which rule the text broke', () => {
+  const cause = new StrictJsonError('JSON text names a member twice')
+
+  expect(() => readJsonObject(Buffer.from('{"a":1,"a":1}'))).toThrow(expect.objectContaining({ cause }))
 })
 
 test.each(['[]', 'null', '"x"', '1', '', '\ufeff{"alg":"ES256","typ":"at+jwt"}', '{"alg":"ES256","typ":"at+jwt"}x'])(

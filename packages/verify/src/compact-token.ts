@@ -50,10 +50,9 @@ const refusedParameters = ['crit', 'b64', 'zip', 'cty']
  */
 export function readCompactToken(token: string, kind: Kind = accessTokens): CompactToken {
   if (typeof token !== 'string' || token.length > kind.maxCharacters) throw new TokenError('AUTH_INVALID')
-  const [protectedHeader, claims, mac, ...more] = token.split('.', 4)
-  if (protectedHeader === undefined || claims === undefined || mac === undefined || more.length > 0) {
-    throw new TokenError('AUTH_INVALID')
-  }
+  const parts = token.split('.', 4)
+  if (parts.length !== 3) throw new TokenError('AUTH_INVALID')
+  const [protectedHeader, claims, mac] = parts as [string, string, string]
 
   const { algorithm, keyId } = kind.knownHeaders?.get(protectedHeader) ?? readHeader(decode(protectedHeader), kind)
   return {

@@ -25,7 +25,7 @@ export function isEd25519Point(bytes: Uint8Array): boolean {
 function hasX(y: bigint): boolean {
   const square = (y * y) % prime
   // u/v is a square exactly when u·v is one, and v is never zero on this curve.
-  const product = ((square - 1n + prime) * (d * square + 1n)) % prime
+  const product = ((square - 1n) * (d * square + 1n)) % prime
   return power(product, (prime - 1n) / 2n) === 1n
 }
 
