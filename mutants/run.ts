@@ -24,6 +24,8 @@ const { positionals, values } = parseArgs({ allowPositionals: true, options: { s
 
 /** Of Stryker's report: all it knows of a file and of the tests that were asked. */
 interface Report {
+  /** Ours: Stryker also reports what it knows when it is interrupted. */
+  readonly isWhole?: true
   readonly files: Readonly<Record<string, { readonly source: string; readonly mutants: readonly Found[] }>>
   readonly testFiles: Readonly<Record<string, { readonly source?: string }>>
 }
@@ -70,6 +72,7 @@ async function loadTester(): Promise<MutationTester> {
 /** Asks the tests of the room about each mutant of a file; of what an older report knows, only what may have changed. */
 async function judge(room: Room, file: string, Tester: MutationTester): Promise<Report> {
   process.env['MUTANTS_TESTS'] = JSON.stringify(room.tests)
+  process.env['MUTANTS_FILE'] = file
   const tester = new Tester({
     mutate: [file],
     incremental: true,
@@ -93,7 +96,9 @@ async function judge(room: Room, file: string, Tester: MutationTester): Promise<
     allowConsoleColors: false,
   })
   await tester.runMutationTest()
-  return JSON.parse(readFileSync(reportPath(file), 'utf8'))
+  const report: Report = { ...JSON.parse(readFileSync(reportPath(file), 'utf8')), isWhole: true }
+  writeFileSync(reportPath(file), JSON.stringify(report))
+  return report
 }
 
 function reportPath(file: string): string {
@@ -107,6 +112,7 @@ function readKept(room: Room, file: string): Report | undefined {
   const isUnchanged = (name: string, source: string | undefined) => source === readFileSync(join(root, name), 'utf8')
   const tests = globSync([...room.tests], { cwd: root })
   const isCurrent =
+    report.isWhole &&
     isUnchanged(file, report.files[file]?.source) &&
     tests.every((test) => isUnchanged(test, report.testFiles[test]?.source))
   return isCurrent ? report : undefined
