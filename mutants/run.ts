@@ -10,10 +10,10 @@
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
+import { installApart } from '../scripts/install-apart.ts'
 import { type Accepted, accepted } from './accepted.ts'
 import { describe, isFailure, type Mutant, writeInto } from './report.ts'
 import { type Room, rooms } from './rooms.ts'
@@ -56,15 +56,7 @@ function filesOf(room: Room): string[] {
 
 /** Stryker has a lockfile of its own here, and is installed when first needed. */
 async function loadTester(): Promise<MutationTester> {
-  if (!existsSync(join(import.meta.dirname, 'node_modules', '.package-lock.json'))) {
-    console.log('  ... installing Stryker: npm ci in mutants/')
-    execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts'], {
-      cwd: import.meta.dirname,
-      stdio: ['ignore', 'ignore', 'inherit'],
-      shell: process.platform === 'win32',
-    })
-  }
-  const { resolve } = createRequire(join(import.meta.dirname, 'package.json'))
+  const resolve = installApart(import.meta.dirname, () => console.log('  ... installing Stryker: npm ci in mutants/'))
   const { Stryker } = await import(pathToFileURL(resolve('@stryker-mutator/core')).href)
   return Stryker
 }
