@@ -23,7 +23,7 @@ export type Site = {
 }
 
 /** Starts one with cheap hashing. Clients come from 127.0.0.0/8, and some of those addresses are trusted proxies. */
-export async function openSite(): Promise<Site> {
+export async function openSite(settings: Record<string, string> = {}): Promise<Site> {
   const folder = mkdtempSync(join(tmpdir(), 'latchkey-fuzz-'))
   const env = {
     PATH: process.env['PATH'],
@@ -38,6 +38,7 @@ export async function openSite(): Promise<Site> {
     REFRESH_REUSE_GRACE: '0',
     HASH_MAX_WAIT: '30s',
     LOG_LEVEL: 'debug',
+    ...settings,
   }
   const logFile = join(folder, 'log')
   const log = createWriteStream(logFile)
