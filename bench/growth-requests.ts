@@ -1,4 +1,4 @@
-import { hashesOf, passwordsOf } from '../packages/server/src/cli/assemble.ts'
+import { hashesOf, passwordsOf } from '../packages/server/src/cli/core.ts'
 import { loadConfig } from '../packages/server/src/config/load-config.ts'
 import { password, type Seeded, type Subject, settings, subject } from './growth-subject.ts'
 import { medians } from './measure.ts'

@@ -170,7 +170,7 @@ test('keys are derived of random secrets alone, by HKDF: no key comes from what 
   expect(filesWith(/\b(scrypt|pbkdf2|argon2)(Sync)?\b/)).toEqual([])
   expect(filesWith(/\bhkdf(Sync)?\b/)).toEqual(['server/crypto/seal.ts'])
   expect(filesWith(/\bsealUnder\(/).toSorted()).toEqual([
-    'server/cli/assemble.ts',
+    'server/cli/core.ts',
     'server/crypto/seal.ts',
     'server/flows/refresh-session.ts',
     'server/hashing/pepper.ts',

@@ -1,6 +1,6 @@
 import type { ApiRecord } from '../flows/manage-apis.ts'
-import type { House } from './assemble.ts'
 import { type Output, show, UsageError } from './command.ts'
+import type { Core } from './core.ts'
 import { operator } from './operator.ts'
 
 /** The work of `latchkey apis`, on the same database as a server that may run beside it: what is done holds there at once. */
@@ -14,7 +14,7 @@ export async function apis(output: Output, [action = '', name, ...rest]: string[
   await inMigratedHouse((house) => run(house, output, name ?? ''))
 }
 
-type Action = (house: House, output: Output, name: string) => Promise<void>
+type Action = (house: Core, output: Output, name: string) => Promise<void>
 
 const actions: Record<string, Action> = {
   list: async ({ auth }, output) => {

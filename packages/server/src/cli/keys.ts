@@ -1,5 +1,5 @@
-import type { House } from './assemble.ts'
 import { type Output, show, UsageError } from './command.ts'
+import type { Core } from './core.ts'
 import { operator } from './operator.ts'
 
 /** The work of `latchkey keys`: which key pairs there are, and a new one. */
@@ -9,7 +9,7 @@ export async function keys(output: Output, [action, ...rest]: string[]): Promise
   await inMigratedHouse((house) => (action === 'rotate' ? rotate(house, output) : list(house, output)))
 }
 
-async function rotate({ keys }: House, output: Output): Promise<void> {
+async function rotate({ keys }: Core, output: Output): Promise<void> {
   const key = await keys.rotate(operator())
   const activates = new Date(key.activatesAt).toISOString()
   show(
@@ -19,7 +19,7 @@ async function rotate({ keys }: House, output: Output): Promise<void> {
   )
 }
 
-async function list({ keys }: House, output: Output): Promise<void> {
+async function list({ keys }: Core, output: Output): Promise<void> {
   const { keys: published } = await keys.publicKeys()
   show(output, { keys: published }, published.map(({ kid, alg }) => `${kid}  ${alg}`).join('\n'))
 }

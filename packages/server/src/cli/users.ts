@@ -1,6 +1,6 @@
 import type { UserRecord } from '../flows/manage-users.ts'
-import type { House } from './assemble.ts'
 import { type Output, show, UsageError } from './command.ts'
+import type { Core } from './core.ts'
 import { operator } from './operator.ts'
 import { readPassword } from './read-password.ts'
 
@@ -23,7 +23,7 @@ export async function users(output: Output, [action = '', target, ...rest]: stri
   await inMigratedHouse((house) => run(house, output, target ?? ''))
 }
 
-type Action = (house: House, output: Output, target: string) => Promise<void>
+type Action = (house: Core, output: Output, target: string) => Promise<void>
 
 const actions: Record<string, Action> = {
   list: async ({ auth }, output) => {
@@ -62,7 +62,7 @@ const actions: Record<string, Action> = {
 }
 
 async function setActive(
-  { auth }: House,
+  { auth }: Core,
   output: Output,
   { target, isActive }: { target: string; isActive: boolean },
 ): Promise<void> {
