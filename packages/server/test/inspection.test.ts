@@ -33,9 +33,10 @@ test('no shipped file evaluates text as a program [ASVS 1.3.2]', () => {
 })
 
 test('every JSON answer is written by JSON.stringify, in the few files that write answers [ASVS 1.1.2, ASVS 1.2.3]', () => {
-  const writers = filesWith(/\bc\.json\(|\bcontext\.json\(|new Response\(|\.body\(/)
+  const writers = filesWith(/\banswer\(c,|\bcontext\.json\(|new Response\(|\.body\(/)
 
   expect(writers.toSorted()).toEqual([
+    'server/http/answer.ts',
     'server/http/app.ts',
     'server/http/endpoint.ts',
     'server/http/metrics.ts',
@@ -48,7 +49,10 @@ test('every JSON answer is written by JSON.stringify, in the few files that writ
     'verify/health.ts',
     'verify/hono.ts',
   ])
-  expect(filesWith(/\bc\.(json|html)\(/)).toEqual([])
+})
+
+test('no answer goes out by a way of the framework, which knows nothing of the headers that each must bear [ASVS 3.2.1]', () => {
+  expect(filesWith(/\bc\.(json|html|text|body|header|redirect|newResponse)\(/)).toEqual([])
 })
 
 test('files are written by the database and its backup, the master key and latchkey init, and by nothing else [ASVS 16.2.3]', () => {
