@@ -1,6 +1,7 @@
 import type { Origin } from '../domain/origin.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { Caller, LogoutScope } from '../domain/session.ts'
+import type { Store } from '../domain/store.ts'
 import type { Deps } from './deps.ts'
 import { eventOf } from './open-session.ts'
 
@@ -14,20 +15,26 @@ export type LogOutInput = { caller: Caller; scope: LogoutScope; origin: Origin }
  */
 export async function logOut(deps: Deps, { caller, scope, origin }: LogOutInput): Promise<void> {
   const { store, now } = deps
-  const { userId, sessionId } = caller
 
   const isDone = await store.transaction(async (inside) => {
-    const at = now()
-    if (!(await inside.sessions.findLive(sessionId, at))) return false
-    if (scope === 'local') await inside.sessions.revoke(sessionId, { at, reason: 'logout' })
-    else {
-      const except = scope === 'others' ? sessionId : undefined
-      await inside.sessions.revokeAllOf(userId, { at, reason: 'logout', except })
-    }
-    await inside.audit.append(eventOf(deps, origin, { type: 'logout', userId, sessionId }))
+    if (!(await endSessions(inside, { caller, scope, at: now() }))) return false
+    await inside.audit.append(eventOf(deps, origin, { type: 'logout', ...caller }))
     return true
   })
   if (!isDone) throw new Refusal('AUTH_REVOKED')
 
   await deps.announceRevocations()
+}
+
+type Leave = Pick<LogOutInput, 'caller' | 'scope'> & { at: number }
+
+/** Answers false, and ends nothing, where the caller's own session is over. */
+async function endSessions(inside: Store, { caller, scope, at }: Leave): Promise<boolean> {
+  const { userId, sessionId } = caller
+  const end = { at, reason: 'logout' } as const
+  if (scope === 'local') return inside.sessions.revoke(sessionId, end)
+
+  if (!(await inside.sessions.findLive(sessionId, at))) return false
+  await inside.sessions.revokeAllOf(userId, { ...end, except: scope === 'others' ? sessionId : undefined })
+  return true
 }

@@ -73,6 +73,10 @@ const endSession = prepareQuery((database, { id, ...ending }: Ending & { id: Ses
   endingSessions(database, ending).where('id', '=', id),
 )
 
+type EndRow = Omit<Selectable<Schema['revocations']>, 'sequence'>
+
+const insertEnd = prepareQuery((database, row: EndRow) => database.insertInto('revocations').values(row))
+
 export function sessionStore(database: Kysely<Schema>, tellEnds: TellEnds): SessionStore {
   /**
    * Ends sessions and numbers their ends. Who follows the numbers never looks back, so they must become visible in
@@ -88,14 +92,16 @@ export function sessionStore(database: Kysely<Schema>, tellEnds: TellEnds): Sess
 
   async function publish(inside: Kysely<Schema>, ended: EndedRow[], at: number): Promise<void> {
     await hold(inside, 'revocations')
-    const rows = ended.map(({ id, number, access_expires_at }) => ({
+    const [first, ...others] = ended.map(({ id, number, access_expires_at }) => ({
       session_id: id,
       session_number: number,
       access_expires_at,
       created_at: at,
     }))
-    while (rows.length > 0) {
-      await inside.insertInto('revocations').values(rows.splice(0, rowsPerInsert)).execute()
+    // Mostly it is one.
+    if (first) await insertEnd(inside, first)
+    while (others.length > 0) {
+      await inside.insertInto('revocations').values(others.splice(0, rowsPerInsert)).execute()
     }
     await tellEnds(inside)
   }

@@ -105,6 +105,11 @@ function makeFolder(path: string): void {
   }
 }
 
+// Immediate: a transaction that reads first and writes later would be refused at once when another process wrote in between.
+const begin = CompiledQuery.raw('begin immediate')
+const commit = CompiledQuery.raw('commit')
+const rollback = CompiledQuery.raw('rollback')
+
 /** What one holder does with the one connection. It ends with a commit, when the next holder may begin. */
 type Turn = DatabaseConnection & { commit(): Promise<void>; rollback(): Promise<void>; end(): void }
 
@@ -139,8 +144,7 @@ function sqliteDriver(path: string): Driver & Pick<Journal, 'settleAll'> {
       throw new Error('Cannot query the database: it is closed')
     },
     releaseConnection: async (at) => (at as Turn).end(),
-    // Immediate: a transaction that reads first and writes later would be refused at once when another process wrote in between.
-    beginTransaction: async (at) => void (await at.executeQuery(CompiledQuery.raw('begin immediate'))),
+    beginTransaction: async (at) => void (await at.executeQuery(begin)),
     commitTransaction: async (at) => (at as Turn).commit(),
     rollbackTransaction: async (at) => (at as Turn).rollback(),
     destroy: async () => {
@@ -223,7 +227,7 @@ function sqliteConnection(database: DatabaseSync, settle: () => Promise<void>): 
         return result
       },
       commit: async () => {
-        await executeWhenFree(CompiledQuery.raw('commit'))
+        await executeWhenFree(commit)
         // From here on another's transaction may be open: there is nothing left that could be undone.
         hasCommitted = true
         end()
@@ -231,7 +235,7 @@ function sqliteConnection(database: DatabaseSync, settle: () => Promise<void>): 
       },
       rollback: async () => {
         // A full disk has SQLite undo the transaction by itself: undoing it again would fail, and hide why.
-        if (!hasCommitted && database.isTransaction) await executeWhenFree(CompiledQuery.raw('rollback'))
+        if (!hasCommitted && database.isTransaction) await executeWhenFree(rollback)
       },
       end,
       streamQuery: () => {
