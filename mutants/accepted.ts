@@ -15,6 +15,9 @@ const crypto = 'packages/server/src/crypto'
 const masterKey = `${crypto}/master-key.ts`
 const positions = `${crypto}/list-positions.ts`
 
+const keys = 'packages/verify/src/keys.ts'
+const signature = 'packages/verify/src/signature.ts'
+
 const race = {
   file: masterKey,
   reason:
@@ -119,5 +122,29 @@ export const accepted: readonly Accepted[] = [
     original: "''",
     replacement: '"Stryker was here!"',
     reason: 'Stands for a token that tells nothing: whatever it is, its first word is no user id.',
+  })),
+  {
+    file: keys,
+    line: 'if (!Array.isArray(keys)) return []',
+    original: '[]',
+    replacement: '["Stryker was here"]',
+    reason: 'A text in place of a key is skipped.',
+  },
+  {
+    file: keys,
+    line: '} catch {',
+    original: '{\n    return undefined\n  }',
+    replacement: '{}',
+    reason: 'A function that ends without a word gives undefined.',
+  },
+  ...[
+    "return signature.length === 64 && verify('sha256', signed, { key, dsaEncoding: 'ieee-p1363' }, signature)",
+    'return signature.length === 64 && verify(null, signed, key, signature)',
+  ].map((line) => ({
+    file: signature,
+    line,
+    original: 'signature.length === 64',
+    replacement: 'true',
+    reason: 'OpenSSL looks at the length too. Ours is asked first so as not to depend on that.',
   })),
 ]

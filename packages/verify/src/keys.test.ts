@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { type JsonWebKey, readKeySet, readSecret } from './keys.ts'
 import { eddsaKey, es256Key, rs256Key } from './testing/tokens.ts'
@@ -54,6 +55,13 @@ test('readKeySet() gives a key without an id only to tokens without one', () => 
   expect(keys.find('ES256', 'ec-1')).toBeUndefined()
 })
 
+test('readKeySet() finds keys without an id by their algorithms', () => {
+  const keys = ring({ ...ec.jwk, kid: undefined }, { ...ed.jwk, kid: undefined })
+
+  expect(keys.find('ES256', undefined)?.algorithm).toBe('ES256')
+  expect(keys.find('EdDSA', undefined)?.algorithm).toBe('EdDSA')
+})
+
 test('readKeySet() finds neither of two keys with one id', () => {
   const keys = ring(ec.jwk, es256Key('ec-1').jwk, ed.jwk)
 
@@ -71,18 +79,26 @@ test('readKeySet() leaves out algorithms that are not allowed [RFC8725-3.1a]', (
 
 const offCurve = { ...ec.jwk, y: ec.jwk['x'] }
 const shortened = (name: string) => ({ ...ec.jwk, [name]: String(ec.jwk[name]).slice(0, -2) })
+const lengthened = (name: string) => {
+  const bytes = Buffer.from(String(ec.jwk[name]), 'base64url')
+  return { ...ec.jwk, [name]: Buffer.concat([Buffer.alloc(1), bytes]).toString('base64url') }
+}
+const { publicKey: koblitz } = generateKeyPairSync('ec', { namedCurve: 'secp256k1' })
 const modulus = BigInt(`0x${Buffer.from(String(rsa.jwk['n']), 'base64url').toString('hex')}`)
 
 const unusable: [string, unknown][] = [
   ['an unknown kty', { ...ec.jwk, kty: 'XYZ' }],
+  ['an unknown kty, else of RSA', { ...rsa.jwk, kty: 'XYZ' }],
   ['no kty', { ...ec.jwk, kty: undefined }],
   ['a kty of another type', { ...ec.jwk, kty: ['EC'] }],
   ['a point that is not on the curve', offCurve],
   ['a missing coordinate', { ...ec.jwk, y: undefined }],
   ['a short x', shortened('x')],
   ['a short y', shortened('y')],
+  ['a zero before x', lengthened('x')],
+  ['a zero before y', lengthened('y')],
   ['a padded x', { ...ec.jwk, x: `${ec.jwk['x']}=` }],
-  ['the curve secp256k1', { ...ec.jwk, crv: 'secp256k1' }],
+  ['the curve secp256k1', koblitz.export({ format: 'jwk' })],
   ['the curve P-384', { ...ec.jwk, crv: 'P-384', x: spelled(1n), y: spelled(2n) }],
   ['the curve X25519', { ...ed.jwk, crv: 'X25519' }],
   ['an Ed25519 point of 31 bytes', { ...ed.jwk, x: Buffer.alloc(31, 1).toString('base64url') }],

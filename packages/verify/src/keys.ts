@@ -97,7 +97,8 @@ function makeRing(entries: KeyEntry[]): KeyRing {
 function keysOf(set: unknown): JsonWebKey[] {
   const keys = typeof set === 'object' && set !== null && 'keys' in set ? set.keys : undefined
   if (!Array.isArray(keys)) return []
-  return keys.slice(0, maxKeys).filter((jwk) => typeof jwk === 'object' && jwk !== null)
+  // Of anything but an object no key can be read, and of null not even that it is none.
+  return keys.slice(0, maxKeys).filter(Boolean)
 }
 
 /** @returns undefined for a key that cannot verify signatures of ours */
@@ -132,7 +133,7 @@ function readRsaKey({ alg = 'RS256', n, e }: JsonWebKey): VerificationKey | unde
   const modulus = integerOf(n)
   const exponent = integerOf(e)
   if (alg !== 'RS256' || modulus === undefined || exponent === undefined) return undefined
-  if (modulus % 2n === 0n || modulus < 1n << BigInt(minRsaBits - 1) || isRocaModulus(modulus)) return undefined
+  if (modulus % 2n === 0n || modulus >> BigInt(minRsaBits - 1) === 0n || isRocaModulus(modulus)) return undefined
   if (exponent % 2n === 0n || exponent < 3n) return undefined
   return bind('RS256', { kty: 'RSA', n, e })
 }
