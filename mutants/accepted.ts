@@ -17,6 +17,7 @@ const positions = `${crypto}/list-positions.ts`
 
 const keys = 'packages/verify/src/keys.ts'
 const signature = 'packages/verify/src/signature.ts'
+const statusBits = 'packages/verify/src/status-bits.ts'
 
 const race = {
   file: masterKey,
@@ -147,4 +148,25 @@ export const accepted: readonly Accepted[] = [
     replacement: 'true',
     reason: 'OpenSSL looks at the length too. Ours is asked first so as not to depend on that.',
   })),
+  {
+    file: statusBits,
+    line: 'store.epoch += 1',
+    original: 'store.epoch += 1',
+    replacement: 'store.epoch -= 1',
+    reason: 'Whoever knows the epoch asks only whether it is another.',
+  },
+  {
+    file: statusBits,
+    line: 'for (let at = 0; at < bytesPerList; at += 1) bytes[start + at] = (bytes[start + at] ?? 0) | (bits[at] ?? 0)',
+    original: 'at < bytesPerList',
+    replacement: 'at <= bytesPerList',
+    reason: 'The byte after the last has nothing to add.',
+  },
+  {
+    file: statusBits,
+    line: 'if ((partsInUse + toCome) * bytesPerList > store.bytes.length) resize(partsInUse + toCome)',
+    original: '(partsInUse + toCome) * bytesPerList > store.bytes.length',
+    replacement: '(partsInUse + toCome) * bytesPerList >= store.bytes.length',
+    reason: 'Where the room is just enough, the same room is made again.',
+  },
 ]

@@ -7,11 +7,18 @@ const refused = expect.objectContaining({ code: 'AUTH_INVALID_CLAIMS' })
 
 test('isRevoked() is true for a bit that was set, and for no other of its list', () => {
   const bits = statusBits(issuer)
+  for (const index of [17, 19]) bits.set(0, index)
+
+  const revoked = [16, 17, 18, 19].map((index) => bits.isRevoked({ uri: uriOf(0), index }))
+
+  expect(revoked).toEqual([false, true, false, true])
+})
+
+test('isRevoked() takes the lists of an issuer whose address ends with a slash', () => {
+  const bits = statusBits(`${issuer}/`)
   bits.set(0, 17)
 
-  const revoked = [16, 17, 18].map((index) => bits.isRevoked({ uri: uriOf(0), index }))
-
-  expect(revoked).toEqual([false, true, false])
+  expect(bits.isRevoked({ uri: uriOf(0), index: 17 })).toBe(true)
 })
 
 test.each([
@@ -26,14 +33,14 @@ test.each([
 
 test('add() only ever sets bits, and an empty list takes no memory', () => {
   const bits = statusBits(issuer)
-  bits.set(0, 1)
+  for (const index of [1, 800]) bits.set(0, index)
   const { length } = bits.store.bytes
   bits.add(0, new Uint8Array(bytesPerList).fill(0b100, 0, 1))
   bits.add(1, new Uint8Array(bytesPerList))
 
-  const revoked = [0, 1, 2].map((index) => bits.isRevoked({ uri: uriOf(0), index }))
+  const revoked = [0, 1, 2, 8, 800].map((index) => bits.isRevoked({ uri: uriOf(0), index }))
 
-  expect(revoked).toEqual([false, true, true])
+  expect(revoked).toEqual([false, true, true, false, true])
   expect([bits.lists(), bits.memoryBytes()]).toEqual([1, length])
 })
 
@@ -61,6 +68,52 @@ test('lists that last keep their bits when others are over, at positions of a ne
   expect(revoked).toEqual([true, true, true, false])
   expect(bits.isRevoked({ uri: uriOf(2), index: 5 })).toBe(true)
   expect(bits.store.epoch).not.toBe(epoch)
+})
+
+test('a list that begins after others are over has bits of its own', () => {
+  const bits = statusBits(issuer)
+  for (const list of [0, 1, 2]) bits.set(list, 10)
+  bits.keepOnly([1, 2])
+
+  bits.set(3, 11)
+
+  const revoked = [1, 2, 3].map((list) => [10, 11].map((index) => bits.isRevoked({ uri: uriOf(list), index })))
+  expect(revoked).toEqual([
+    [true, false],
+    [true, false],
+    [false, true],
+  ])
+})
+
+test('lists keep their positions where none is over', () => {
+  const bits = statusBits(issuer)
+  bits.set(1, 10)
+  const { epoch } = bits.store
+
+  bits.keepOnly([1, 2])
+
+  expect(bits.store.epoch).toBe(epoch)
+})
+
+test('keepOnly() makes room for all lists at once, and once', () => {
+  const bits = statusBits(issuer)
+  const lists = Array.from({ length: 100 }, (_, list) => list)
+
+  bits.keepOnly(lists)
+  for (const list of lists) bits.set(list, 0)
+  bits.keepOnly(lists)
+
+  expect(bits.memoryBytes()).toBe((1 + 100) * bytesPerList)
+})
+
+test('lists that come one by one have room for sixteen more at a time', () => {
+  const bits = statusBits(issuer)
+  const memory = Array.from({ length: 18 }, (_, list) => {
+    bits.set(list, 0)
+    return bits.memoryBytes() / bytesPerList
+  })
+
+  expect(memory).toEqual([...Array(17).fill(1 + 1 + 16), 1 + 18 + 16])
 })
 
 test('an old answer takes no bits away, of lists that began since nor of those that it still names', () => {

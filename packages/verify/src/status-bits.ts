@@ -55,7 +55,8 @@ export function statusBits(issuer: string): StatusBits {
   let oldest = 0
 
   function listOf(uri: string): number | undefined {
-    const number = uri.startsWith(prefix) ? uri.slice(prefix.length) : ''
+    if (!uri.startsWith(prefix)) return undefined
+    const number = uri.slice(prefix.length)
     return /^(0|[1-9][0-9]{0,9})$/.test(number) ? Number(number) : undefined
   }
 
@@ -77,11 +78,10 @@ export function statusBits(issuer: string): StatusBits {
     store.bytes = bytes
   }
 
-  /** Where the bits of a list begin, in bytes; undefined where all are set. */
-  function startOf(list: number): number | undefined {
+  /** Where the bits of a list begin, in bytes. */
+  function startOf(list: number): number {
     const uri = prefix + list
-    const part = parts.get(uri) ?? meet(uri)
-    return part === partOfTheOver ? undefined : part * bytesPerList
+    return (parts.get(uri) ?? meet(uri)) * bytesPerList
   }
 
   /** Moves the lists that last together. Whoever knows a position learns by the epoch that it is another now. */
@@ -110,16 +110,13 @@ export function statusBits(issuer: string): StatusBits {
     isRevoked: (status) => isSetAt(store, positionOf(status)),
 
     set(list, index) {
-      const start = startOf(list)
-      if (start === undefined) return
-      const at = start + (index >>> 3)
+      const at = startOf(list) + (index >>> 3)
       store.bytes[at] = (store.bytes[at] ?? 0) | (1 << (index & 7))
     },
 
     add(list, bits) {
       if (!bits.some((byte) => byte !== 0)) return
       const start = startOf(list)
-      if (start === undefined) return
       const { bytes } = store
       for (let at = 0; at < bytesPerList; at += 1) bytes[start + at] = (bytes[start + at] ?? 0) | (bits[at] ?? 0)
     },
