@@ -40,12 +40,15 @@ export const rooms: readonly Room[] = [
   {
     name: 'log-out',
     mutate: [`${server}/flows/{end-every-session,end-session,list-sessions,log-out,revoke-token}.ts`],
-    tests: testsOf(`${server}/flows`, 'log-out end-session list-sessions revoke-token'),
+    tests: [
+      ...testsOf(`${server}/flows`, 'log-out end-session list-sessions revoke-token'),
+      'packages/server/test/end-every-session.test.ts',
+    ],
   },
   {
     name: 'refresh',
     mutate: [`${server}/flows/{begin-anew,open-session,refresh-session}.ts`],
-    tests: testsOf(`${server}/flows`, 'refresh-session log-in change-password'),
+    tests: testsOf(`${server}/flows`, 'begin-anew refresh-session log-in change-password'),
   },
   {
     name: 'log-in',

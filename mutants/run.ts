@@ -40,9 +40,12 @@ type MutationTester = new (options: object) => { runMutationTest(): Promise<unkn
 
 function chosenRooms(): readonly Room[] {
   const unknown = positionals.filter((name) => !rooms.some((room) => room.name === name))
-  if (unknown.length === 0) return rooms.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
-  console.error(`Cannot mutate "${unknown.join(' ')}": there are ${rooms.map(({ name }) => name).join(', ')}`)
-  process.exit(1)
+  if (unknown.length > 0) {
+    console.error(`Cannot mutate "${unknown.join(' ')}": there are ${rooms.map(({ name }) => name).join(', ')}`)
+    process.exit(1)
+  }
+  const asked = positionals.flatMap((name) => rooms.filter((room) => room.name === name))
+  return asked.length === 0 ? rooms : asked
 }
 
 function filesOf(room: Room): string[] {

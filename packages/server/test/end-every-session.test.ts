@@ -41,6 +41,9 @@ test('endEverySession() ends sessions that are many pieces, each once, and leave
 
   expect(counts).toEqual([4_501, 0])
   expect(house.database.rows('select count(*) as count from revocations')).toEqual([{ count: 4_501 }])
+  expect(house.database.rows('select distinct revoked_reason as reason from sessions')).toEqual([
+    { reason: 'sessions_revoked' },
+  ])
   expect(house.database.events().filter(({ event_type }) => event_type === 'sessions_revoked')).toHaveLength(2)
 })
 
