@@ -48,10 +48,11 @@ try {
 
   for (const line of statusesOf(tally)) console.log(line)
   const mebibytes = (bytes: number) => (bytes / 1024 / 1024).toFixed(1)
-  console.log(`heap after garbage collection: ${mebibytes(heapBefore)} MiB before, ${mebibytes(heapAfter)} MiB after`)
+  const heap = `${mebibytes(heapBefore)} MiB before, ${mebibytes(heapAfter)} MiB after`
+  console.log(`heap after garbage collection: ${heap}, with ${tally.tokens} tokens more in its cache`)
 
   const found = [...first.findings.values(), ...tally.findings.values()]
-  const after = judgeAfter({ said: site.said(), heapBefore, heapAfter, isAlive })
+  const after = judgeAfter({ said: site.said(), heapBefore, heapAfter, tokens: tally.tokens, isAlive })
   for (const { finding, curl, seed } of found)
     console.log(`\n${finding.rule}: ${finding.what}\n  seed ${seed}\n  ${curl}`)
   for (const { rule, what } of after) console.log(`\n${rule}: ${what}`)

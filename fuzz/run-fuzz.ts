@@ -13,6 +13,8 @@ const maxAddresses = 2000
 
 export type Tally = {
   sent: number
+  /** How many access tokens the fuzzer was given to go on with, and showed. */
+  tokens: number
   findings: Map<string, { finding: Finding; curl: string; seed: number }>
   /** How often each operation answered with each status: `logIn 200`. */
   answered: Map<string, number>
@@ -23,12 +25,14 @@ type Run = { contract: Contract; judge: Judge; requests: number; seed: number; o
 
 /** Sends that many requests and has each answer judged. What breaks a rule is shrunk; each rule is told once for each operation. */
 export async function fuzz(site: Target, { contract, judge, requests, seed, onProgress }: Run): Promise<Tally> {
-  const tally: Tally = { sent: 0, findings: new Map(), answered: new Map() }
+  const tally: Tally = { sent: 0, tokens: 0, findings: new Map(), answered: new Map() }
   const arbitrary = requestsOf(contract)
   let nextBatch = 0
 
   async function runLane(lane: number): Promise<void> {
-    const client = clientOf(site, lane)
+    const client = clientOf(site, lane, () => {
+      tally.tokens += 1
+    })
     while (nextBatch * requestsPerBatch < requests) {
       const batch = nextBatch
       nextBatch += 1
@@ -90,7 +94,7 @@ function count(tally: Tally, contract: Contract, { method = '', target }: Asked,
 type Held = { email: string; password: string; token: string; refresh: string; session: string }
 
 /** A client with an account of its own, and with addresses of its own. */
-function clientOf({ port, credential }: Target, lane: number) {
+function clientOf({ port, credential }: Target, lane: number, onToken: () => void) {
   let held: Held | undefined
   let made = 0
   let sent = 0
@@ -113,6 +117,7 @@ function clientOf({ port, credential }: Target, lane: number) {
     const { answers } = await over(bytesOf('POST', '/api/auth/signup', [['Content-Type', 'application/json']], body))
     const tokens = answers[0]?.status === 201 ? JSON.parse(answers[0].body) : undefined
     if (!tokens) return signUpAgain(answers[0]?.status)
+    onToken()
     const claims = JSON.parse(Buffer.from(tokens.token.split('.')[1], 'base64url').toString())
     return { ...account, token: tokens.token, refresh: tokens.refresh_token, session: claims.sid }
   }

@@ -53,7 +53,7 @@ try {
   const xml = await runSpecmatic()
   const results = readResults(xml)
   const { isRun, broken, stale } = judgeResults(results, accepted)
-  const after = judgeAfter({ said: site.said(), heapBefore: 0, heapAfter: 0, isAlive: site.isAlive() })
+  const after = judgeAfter({ said: site.said(), heapBefore: 0, heapAfter: 0, tokens: 0, isAlive: site.isAlive() })
   for (const { test, what } of broken) console.log(`\n${test}\n${what}`)
   for (const { test, why } of stale) console.log(`\nAccepted, and did not fail: ${test} (${why})`)
   for (const { rule, what } of [...found, ...after]) console.log(`\n${rule}: ${what}`)
