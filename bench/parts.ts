@@ -1,4 +1,5 @@
 import { first } from './first.ts'
+import { flood } from './flood.ts'
 import { hono } from './hono.ts'
 import { known } from './known.ts'
 import { load } from './load.ts'
@@ -8,4 +9,4 @@ import { peers } from './rivals-part.ts'
 import { streams } from './streams.ts'
 
 /** In the order of the page. */
-export const parts: readonly Part[] = [known, first, hono, load, logout, streams, peers]
+export const parts: readonly Part[] = [known, first, hono, load, logout, streams, flood, peers]
