@@ -1,4 +1,4 @@
-import { isIPv4 } from 'node:net'
+import { isIPv4, isIPv6 } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
 /** An address range as ipaddr.js reads it. */
@@ -24,10 +24,22 @@ export function canonicalAddress(text: string): string | undefined {
   if (text.length > 64) return undefined
   // Most are, and it has one spelling alone.
   if (isIPv4(text)) return text
-  const bare = text.replace(/%[^%\]]*$/, '')
-  if (!ipaddr.IPv4.isValidFourPartDecimal(bare) && !ipaddr.IPv6.isValid(bare)) return undefined
+  const bare = withoutDots(text.replace(/%[^%\]]*$/, ''))
+  if (!ipaddr.IPv4.isValidFourPartDecimal(bare) && !isIPv6(bare)) return undefined
   const address = ipaddr.process(bare)
   return address instanceof ipaddr.IPv6 ? address.toRFC5952String() : address.toString()
+}
+
+/**
+ * IPv6 in hexadecimal alone: ipaddr.js takes `::10.0.0.1` for `::ffff:10.0.0.1`, which is another address (RFC 4291,
+ * section 2.5.5), and might be a trusted proxy's. What is no IPv4 at its end is left as it is.
+ */
+function withoutDots(text: string): string {
+  return text.replace(/(?<=:)[0-9.]+(?=\/|$)/, (tail) => {
+    if (!isIPv4(tail)) return tail
+    const [a = 0, b = 0, c = 0, d = 0] = tail.split('.').map(Number)
+    return `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`
+  })
 }
 
 /** By what limits count a client: an IPv4 address, or the /64 of an IPv6 one, which is what one customer is given. */
@@ -40,7 +52,7 @@ export function networkOf(canonical: string): string {
 /** Reads the trusted ranges of the settings once. They were checked there. */
 export function readRanges(texts: readonly string[]): Range[] {
   return texts.map((text) => {
-    const [address, bits] = ipaddr.parseCIDR(text)
+    const [address, bits] = ipaddr.parseCIDR(withoutDots(text))
     const isMapped = address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress() && bits >= 96
     return isMapped ? [address.toIPv4Address(), bits - 96] : [address, bits]
   })
