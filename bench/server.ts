@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Usage } from './usage.ts'
+import type { Question, Shares, Usage } from './usage.ts'
 
 export interface Server extends AsyncDisposable {
   readonly url: string
@@ -12,6 +12,8 @@ export interface Server extends AsyncDisposable {
   readonly startMilliseconds: number
   residentBytes(): number
   usage(): Promise<Usage>
+  /** Where its event loop was while the work was done, in shares of the time that it was at work. */
+  profile(work: () => Promise<void>): Promise<Shares>
   /** Answers with the body of an answer that is 2xx. */
   post(path: string, body: object, token?: string): Promise<Record<string, string>>
 }
@@ -53,11 +55,11 @@ export async function startProgram(programIn: (folder: string) => Program): Prom
     port,
     startMilliseconds,
     residentBytes: () => residentBytesOf(child.pid),
-    async usage() {
-      const answered = once(child, 'message')
-      child.send('usage')
-      const [usage] = await answered
-      return usage as Usage
+    usage: () => ask<Usage>(child, 'usage'),
+    async profile(work) {
+      await ask(child, 'profile')
+      await work()
+      return ask<Shares>(child, 'profiled')
     },
     async post(path, body, token) {
       const headers = { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) }
@@ -76,6 +78,13 @@ export async function startProgram(programIn: (folder: string) => Program): Prom
       rmSync(folder, { recursive: true })
     },
   }
+}
+
+async function ask<Answer>(child: ChildProcess, question: Question): Promise<Answer> {
+  const answered = once(child, 'message')
+  child.send(question)
+  const [answer] = await answered
+  return answer
 }
 
 /** Waits until a server says on standard error where it listens, and reads on from there, so that it can say more. */

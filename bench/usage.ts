@@ -1,14 +1,41 @@
-/** Loaded before a server that is measured: it tells its parent what its process used. The server itself knows nothing of it. */
-export type Usage = { cpuMicroseconds: number; loopMicroseconds: number; heapBytes: number }
+/**
+ * Loaded before a server that is measured: it tells its parent what its process used, and where its event loop was. The
+ * server itself knows nothing of it.
+ */
+import { Session } from 'node:inspector/promises'
+import { sharesOf } from './profile.ts'
 
-process.on('message', () => {
-  globalThis.gc?.()
-  const [all, loop] = [process.cpuUsage(), process.threadCpuUsage()]
-  const usage: Usage = {
-    cpuMicroseconds: all.user + all.system,
-    loopMicroseconds: loop.user + loop.system,
-    heapBytes: process.memoryUsage().heapUsed,
-  }
-  process.send?.(usage)
-})
+export type Usage = { cpuMicroseconds: number; loopMicroseconds: number; heapBytes: number }
+/** Between `profile` and `profiled`, by the names of places. */
+export type Shares = [place: string, share: number][]
+export type Question = 'usage' | 'profile' | 'profiled'
+
+const samplingMicroseconds = 200
+const session = new Session()
+
+const answers: Record<Question, () => unknown> = {
+  usage: () => {
+    globalThis.gc?.()
+    const [all, loop] = [process.cpuUsage(), process.threadCpuUsage()]
+    return {
+      cpuMicroseconds: all.user + all.system,
+      loopMicroseconds: loop.user + loop.system,
+      heapBytes: process.memoryUsage().heapUsed,
+    } satisfies Usage
+  },
+  profile: async () => {
+    session.connect()
+    await session.post('Profiler.enable')
+    await session.post('Profiler.setSamplingInterval', { interval: samplingMicroseconds })
+    await session.post('Profiler.start')
+    return true
+  },
+  profiled: async () => {
+    const { profile } = await session.post('Profiler.stop')
+    session.disconnect()
+    return [...sharesOf(profile)] satisfies Shares
+  },
+}
+
+process.on('message', async (question: Question) => process.send?.(await answers[question]()))
 process.channel?.unref()
