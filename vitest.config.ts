@@ -86,12 +86,12 @@ export default defineConfig({
     coverage: {
       provider: 'v8',
       include: ['packages/*/src/**/*.ts'],
-      // The command line and what seeds run as processes and the hash worker as threads, where they are tested but not counted.
+      // The command line and what seeds run as processes and the workers as threads, where they are tested but not counted.
       exclude: [
         '**/*.test.ts',
         '**/testing/**',
         'packages/server/src/cli/!(assemble|block-list|database).ts',
-        '**/hash-worker.ts',
+        '**/{checkpoint,hash}-worker.ts',
         'packages/server/src/storage/seed.ts',
       ],
       reporter: ['text-summary', 'json-summary'],

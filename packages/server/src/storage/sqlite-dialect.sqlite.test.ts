@@ -22,6 +22,7 @@ test.each([
   ['busy_timeout', 0],
   ['cache_size', -65_536],
   ['journal_size_limit', 67_108_864],
+  ['wal_autocheckpoint', 16_000],
 ])('sqliteDialect() opens a file with %s = %s', async (pragma, expected) => {
   const database = testKysely(temporaryFile())
 
@@ -132,6 +133,16 @@ test('sqliteDialect() refuses what did not reach the disk, leaves the next trans
   onTestFinished(() => file.close())
   expect(file.prepare('select x from t').all()).toEqual([{ x: 'first' }, { x: 'second' }])
   expect(statSync(`${path}-wal`).size).toBe(0)
+})
+
+test('sqliteDialect() brings the log into the file while the event loop goes on', async () => {
+  const path = temporaryFile()
+  const database = testKysely(path)
+  await sql`create table t (x text) strict`.execute(database)
+
+  for (let at = 0; at < 200; at += 1) await sql`insert into t values (${'x'.repeat(10_000)})`.execute(database)
+
+  await expect.poll(() => statSync(path).size).toBeGreaterThan(1_000_000)
 })
 
 test('sqliteDialect() keeps its answers right however many kinds of query it saw', async () => {

@@ -15,6 +15,7 @@ import {
   SqliteQueryCompiler,
 } from 'kysely'
 import { Refusal } from '../domain/refusal.ts'
+import { type Checkpoints, checkpointsOf } from './sqlite-checkpoints.ts'
 import { type Journal, type JournalKeeper, journalOf } from './sqlite-journal.ts'
 
 /** How long a writer waits for another process's write before it gives up. */
@@ -23,6 +24,8 @@ const busyPatienceMilliseconds = 5000
 const busyPauseMilliseconds = 10
 /** Holds the inner pages of every index up to tens of millions of rows: a look-up then reads one page or two. */
 const pageCacheKibibytes = 64 * 1024
+/** Beyond so much the connection that writes empties the log itself: a thread never catches up with who writes without a pause. */
+const maxJournalPages = 16_000
 /** What a long reader, such as a backup, made of the write-ahead log is cut back to this when it is done. */
 const maxIdleJournalBytes = 64 * 1024 * 1024
 /** Prepared statements kept for use again; the product has some forty. */
@@ -72,6 +75,7 @@ function open(path: string): DatabaseSync {
   try {
     // In WAL mode this leaves out one thing, the sync of the log with each commit (https://sqlite.org/pragma.html#pragma_synchronous).
     database.exec(`pragma synchronous = ${entersWal(database) ? 'normal' : 'full'}`)
+    database.exec(`pragma wal_autocheckpoint = ${maxJournalPages}`)
     database.exec('pragma trusted_schema = off')
     database.exec(`pragma cache_size = -${pageCacheKibibytes}`)
     database.exec(`pragma journal_size_limit = ${maxIdleJournalBytes}`)
@@ -117,22 +121,29 @@ type Turn = DatabaseConnection & { commit(): Promise<void>; rollback(): Promise<
 function sqliteDriver(path: string): Driver & Pick<Journal, 'settleAll'> {
   let database: DatabaseSync | undefined
   let journal: Journal | undefined
+  let checkpoints: Checkpoints | undefined
   let connection: ((end: () => void) => Turn) | undefined
   let turn: Promise<void> = Promise.resolve()
 
-  async function settled(how: 'settle' | 'settleAll'): Promise<void> {
+  async function onDisk(settled: Promise<void> | undefined): Promise<void> {
     try {
-      await journal?.[how]()
+      await settled
     } catch (cause) {
       throw new Refusal('UNAVAILABLE', { retryAfterSeconds: 1, cause })
     }
+  }
+
+  function settle(): Promise<void> {
+    checkpoints?.noteCommit()
+    return onDisk(journal?.settle())
   }
 
   return {
     init: async () => {
       database = openDatabase(path)
       journal = entersWal(database) ? journalOf(`${path}-wal`, journalKeeper(database)) : undefined
-      connection = sqliteConnection(database, () => settled('settle'))
+      checkpoints = journal && checkpointsOf(path)
+      connection = sqliteConnection(database, settle)
     },
     acquireConnection: async () => {
       const previous = turn
@@ -149,10 +160,11 @@ function sqliteDriver(path: string): Driver & Pick<Journal, 'settleAll'> {
     rollbackTransaction: async (at) => (at as Turn).rollback(),
     destroy: async () => {
       connection = undefined
+      await checkpoints?.close()
       journal?.close()
       database?.close()
     },
-    settleAll: () => settled('settleAll'),
+    settleAll: () => onDisk(journal?.settleAll()),
   }
 }
 
