@@ -92,6 +92,80 @@ test('the single login of one address comes next, though another address sent 20
   expect(new Set(await Promise.all(flood))).toEqual(new Set([401]))
 })
 
+/** A house in which more strangers can log in at once than may wait, each from a network and at an account of its own. */
+async function floodedHouse() {
+  const { request } = await testHouse({ BCRYPT_COST: '10', HASH_MAX_WAIT: '1s' })
+  const signUp = (email: string, address: string) =>
+    request('/api/auth/signup', { body: { email, password: ada.password }, address })
+  const logIn = (email: string, address: string, cookie?: string) =>
+    request('/api/auth/login', { body: { email, password: ada.password }, address, headers: cookie ? { cookie } : {} })
+  let strangers = 0
+  const guess = (cookie?: string) => {
+    strangers += 1
+    return logIn(`nobody${strangers}@example.com`, `10.0.${strangers >> 8}.${strangers & 255}`, cookie)
+  }
+  return { signUp, logIn, guess, flood: (cookie?: string) => Array.from({ length: 40 * cores }, () => guess(cookie)) }
+}
+
+const statusesOf = async (answers: Promise<{ status: number }>[]) =>
+  (await Promise.all(answers)).map(({ status }) => status)
+
+test('while more strangers log in than can be hashed, who is known by network or by device does not wait behind them', async () => {
+  const { signUp, logIn, flood } = await floodedHouse()
+  const device = deviceOf(await signUp(ada.email, '192.0.2.1'))
+  await signUp(bob.email, '192.0.2.2')
+  const strangers = flood()
+
+  const others = await statusesOf([
+    logIn(ada.email, '192.0.2.3'),
+    logIn(ada.email, '192.0.2.4', device),
+    logIn(bob.email, '192.0.2.2'),
+  ])
+
+  expect(others).toEqual([503, 200, 200])
+  expect(new Set(await statusesOf(strangers))).toEqual(new Set([401, 503]))
+})
+
+test('who comes from a known network is let in where strangers are refused before anything is looked up', async () => {
+  const { signUp, logIn, guess, flood } = await floodedHouse()
+  await signUp(ada.email, '192.0.2.1')
+  let isOver = false
+  const guessOn = async (answer: Promise<{ status: number }>): Promise<void> => {
+    await answer
+    if (!isOver) await guessOn(guess())
+  }
+  const strangers = flood()
+  const going = Promise.all(strangers.map(guessOn))
+  await Promise.any(strangers.map(async (answer) => expect((await answer).status).toBe(503)))
+
+  const owner = [await logIn(ada.email, '192.0.2.1'), await logIn(ada.email, '192.0.2.1')]
+  isOver = true
+
+  expect(owner.map(({ status }) => status)).toEqual([200, 200])
+  await going
+})
+
+test('who shows one device cookie from many networks has one turn, and keeps no other known device out', async () => {
+  const { signUp, logIn, flood } = await floodedHouse()
+  const device = deviceOf(await signUp(ada.email, '192.0.2.1'))
+  const stolen = deviceOf(await signUp(bob.email, '192.0.2.2'))
+  const strangers = flood(stolen)
+
+  const owner = await logIn(ada.email, '192.0.2.3', device)
+
+  expect(owner.status).toBe(200)
+  expect(new Set(await statusesOf(strangers))).toEqual(new Set([401, 503]))
+})
+
+function deviceOf({ headers }: { headers: Headers }): string {
+  return (
+    headers
+      .getSetCookie()
+      .find((line) => line.startsWith('device='))
+      ?.split(';')[0] ?? ''
+  )
+}
+
 test('the password of a client that has gone is not hashed', async () => {
   const { port, metric } = await busyServer({ BCRYPT_COST: '12', HASH_MAX_WAIT: '30s' })
   const before = await metric('_duration_seconds_count')

@@ -75,6 +75,20 @@ test('read() opens a token of 200 characters, and none that is longer', () => {
   expect([(longer?.length ?? 0) > 200, read(longer, ada)]).toEqual([true, undefined])
 })
 
+test('ownerOf() tells whose device it is for as long as read() knows it, and nobody of a token that is none', () => {
+  const { issue, ownerOf, seal, advance, now } = testDevices()
+  const token = issue(ada)
+  const longer = seal.close(`${ada} ${'d'.repeat(72)} ${now() + 1}`)
+  const forged = [testDevices({ keyByte: 8 }).issue(ada), seal.close(`${ada} d1`), longer, '', 'x', undefined]
+
+  advance(deviceSeconds - 1)
+  const before = ownerOf(token)
+  advance(1)
+
+  expect([before, ownerOf(token)]).toEqual([ada, undefined])
+  for (const tried of forged) expect(ownerOf(tried)).toBeUndefined()
+})
+
 test('issue() writes what nobody can read, in a length that fits a cookie', () => {
   const { issue } = testDevices()
 

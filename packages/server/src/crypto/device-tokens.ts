@@ -11,6 +11,8 @@ export type DeviceTokens = {
   issue(userId: UserId): string
   /** Which device of this account a token stands for; `undefined` where it is forged, too old or another account's. */
   read(token: string | undefined, userId: UserId): string | undefined
+  /** Whose device a token stands for; `undefined` where it is forged or too old. */
+  ownerOf(token: string | undefined): UserId | undefined
 }
 
 /**
@@ -18,20 +20,22 @@ export type DeviceTokens = {
  * Cookies"). One alone opens nothing. It is not tied to the password: what is guessed with it is counted by device.
  */
 export function deviceTokens(seal: Seal, { now, newId }: { now(): number; newId(): string }): DeviceTokens {
-  function open(token: string): string {
+  function open(token = ''): { owner?: UserId; device?: string | undefined } {
+    if (token === '' || token.length > maxLength) return {}
     try {
-      return seal.open(token)
+      const [owner, device, expiresAt] = seal.open(token).split(' ')
+      return Number(expiresAt) > now() ? { owner: owner as UserId, device } : {}
     } catch {
-      return ''
+      return {}
     }
   }
 
   return {
     issue: (userId) => seal.close([userId, newId(), now() + deviceSeconds * 1000].join(' ')),
-    read: (token = '', userId) => {
-      if (token.length > maxLength) return undefined
-      const [owner, device, expiresAt] = open(token).split(' ')
-      return owner === userId && Number(expiresAt) > now() ? device : undefined
+    read: (token, userId) => {
+      const { owner, device } = open(token)
+      return owner === userId ? device : undefined
     },
+    ownerOf: (token) => open(token).owner,
   }
 }

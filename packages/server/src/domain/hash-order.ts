@@ -1,10 +1,10 @@
 /** What a password hash is computed for. Each purpose gets its turn, however many hashes the others ask for. */
-export type HashPurpose = 'login' | 'signup' | 'password_change'
+export type HashPurpose = 'login' | 'familiar_login' | 'signup' | 'password_change'
 
 /** For whom a hash is computed: decides when its turn comes, and whether it comes at all. */
 export type HashOrder = {
   purpose: HashPurpose
-  /** What turns are shared out by: the client's network. */
+  /** What turns are shared out by: the client's network, or the account that is known there. */
   network: string
   /** Aborted when the client has gone: a hash that was not begun is then dropped. */
   signal?: AbortSignal | undefined

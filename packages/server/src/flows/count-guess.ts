@@ -13,8 +13,15 @@ type GuessInput = {
   origin: Origin
 }
 
-/** A guess that was counted: taken back where it was never compared; forgiven, with those before it, where it was right. */
-export type Guess = { takeBack(fault: unknown): Promise<never>; forgive(): Promise<void> }
+/**
+ * A guess that was counted: taken back where it was never compared; forgiven, with those before it, where it was right.
+ * `knowsNetwork`: the account signed in before from where it came.
+ */
+export type Guess = {
+  knowsNetwork: boolean
+  takeBack(fault: unknown): Promise<never>
+  forgive(): Promise<void>
+}
 
 /**
  * Counts a guess at a password by who makes it, so that a stranger's guesses are few and cannot lock the owner out.
@@ -30,7 +37,7 @@ export type Guess = { takeBack(fault: unknown): Promise<never>; forgive(): Promi
 export async function countGuess(deps: Deps, { email, user, userId, device, origin }: GuessInput): Promise<Guess> {
   const { store, limits, devices } = deps
   if (await store.users.knowsNetwork(user.id, origin.network)) {
-    return { takeBack: (fault) => Promise.reject(fault), forgive: async () => {} }
+    return { knowsNetwork: true, takeBack: (fault) => Promise.reject(fault), forgive: async () => {} }
   }
 
   const knownDevice = devices.read(device, user.id)
@@ -38,6 +45,7 @@ export async function countGuess(deps: Deps, { email, user, userId, device, orig
   const key = knownDevice ?? digestOf(email)
   await spendLimit(deps, limit, { key, origin, userId })
   return {
+    knowsNetwork: false,
     takeBack: async (fault) => {
       await limit.giveBack(key)
       throw fault

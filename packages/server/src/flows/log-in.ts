@@ -1,4 +1,4 @@
-import { digestOf, newId } from '../crypto/secrets.ts'
+import { digestOf } from '../crypto/secrets.ts'
 import { normalizeEmail } from '../domain/email.ts'
 import type { HashOrder } from '../domain/hash-order.ts'
 import type { Origin } from '../domain/origin.ts'
@@ -6,8 +6,10 @@ import { assertHashable } from '../domain/password-policy.ts'
 import { Refusal } from '../domain/refusal.ts'
 import type { User, UserId } from '../domain/user.ts'
 import { countGuess } from './count-guess.ts'
+import { decoyUser } from './decoy-user.ts'
 import type { Deps } from './deps.ts'
 import { type DeviceTokenPair, eventOf, issueTokens, type OpenedSession, openSession } from './open-session.ts'
+import { familiarOrder, orderLogin } from './order-login.ts'
 import { spendLimit } from './spend-limit.ts'
 
 /** `signal` is aborted when the client has gone: a password that nobody waits for is not hashed. */
@@ -33,13 +35,13 @@ export async function logIn(deps: Deps, input: LogInInput): Promise<DeviceTokenP
   const { store, passwords, limits } = deps
   const email = normalizeEmail(typed)
   assertHashable(password, 'password')
-  const order: HashOrder = { purpose: 'login', network: origin.network, signal }
-  passwords.assertRoom(order)
+  const asked = await orderLogin(deps, { email, device, origin, signal })
   await spendLimit(deps, limits.loginPerAddress, { key: origin.network, origin })
 
   const { user, isKnown } = await store.users.findOrDecoy(email, decoyUser(passwords.decoyHash))
   const userId = isKnown ? user.id : undefined
   const guess = await countGuess(deps, { email, user, userId, device, origin })
+  const order = guess.knowsNetwork ? familiarOrder(user.id, signal) : asked
 
   const matches = await passwords.matches(password, user.passwordHash, order).catch(guess.takeBack)
   if (!isKnown || !matches || !user.isActive) {
@@ -106,9 +108,4 @@ async function renewHash(
     log.warn({ user_id: user.id, error }, 'A password hash was not renewed')
     return undefined
   }
-}
-
-/** Who stands in for an unknown account, with an id that is looked for among those of others, as a real one is. */
-function decoyUser(passwordHash: string): User {
-  return { id: newId() as UserId, email: '', passwordHash, createdAt: 0, lastLoginAt: 0, isActive: true }
 }

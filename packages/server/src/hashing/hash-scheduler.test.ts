@@ -238,7 +238,7 @@ test('run() tells how long each waited and how long each took', async () => {
   expect(Math.min(...computed)).toBeGreaterThan(0)
 })
 
-test('assertRoom() refuses what run() would refuse, and nothing else', async () => {
+test('assertRoom() refuses what run() would refuse, and nothing else; hasRoom() says so', async () => {
   const { hashes } = testScheduler({ maxWaitSeconds: 10, firstGuessSeconds: 10 })
   const flood = Promise.all([hashes.run(quick, order()), hashes.run(quick, order())])
 
@@ -247,8 +247,10 @@ test('assertRoom() refuses what run() would refuse, and nothing else', async () 
 
   expect(refused).toThrow(expect.objectContaining({ code: 'OVERLOADED', retryAfterSeconds: 20 }))
   expect(continued).not.toThrow()
+  expect([hashes.hasRoom(order()), hashes.hasRoom({ ...order(), isContinued: true })]).toEqual([false, true])
   await flood
   expect(refused).not.toThrow()
+  expect(hashes.hasRoom(order())).toBe(true)
 })
 
 test('close() computes what waits, and takes no more', async () => {

@@ -18,6 +18,8 @@ export type HashScheduler = {
    * @throws {Refusal} OVERLOADED
    */
   assertRoom(order: HashOrder): void
+  /** Says whether `assertRoom` would let it pass. */
+  hasRoom(order: HashOrder): boolean
   load(): HashLoad
   /** Takes no more, computes what waits, and ends the threads. */
   close(): Promise<void>
@@ -82,13 +84,19 @@ export function scheduleHashes(
     return new Refusal(reason === 'thread_lost' ? 'UNAVAILABLE' : 'OVERLOADED', { retryAfterSeconds, cause })
   }
 
-  function assertRoom(order: HashOrder): void {
-    if (order.isContinued && !isClosed) return
+  function obstacleTo(order: HashOrder): { reason: HashRefusalReason; waitSeconds: number } | undefined {
+    if (order.isContinued && !isClosed) return undefined
     const ahead = continued.length + queue.ahead(order)
     const waitSeconds = expectedWaitSeconds(ahead)
-    if (isClosing) throw refusal('stopping', waitSeconds)
-    if (waitSeconds > maxWaitSeconds) throw refusal('expected_wait', waitSeconds)
-    if (ahead >= maxAhead) throw refusal('queue_full', waitSeconds)
+    if (isClosing) return { reason: 'stopping', waitSeconds }
+    if (waitSeconds > maxWaitSeconds) return { reason: 'expected_wait', waitSeconds }
+    if (ahead >= maxAhead) return { reason: 'queue_full', waitSeconds }
+    return undefined
+  }
+
+  function assertRoom(order: HashOrder): void {
+    const obstacle = obstacleTo(order)
+    if (obstacle) throw refusal(obstacle.reason, obstacle.waitSeconds)
   }
 
   async function run(task: HashTask, order: HashOrder): Promise<HashAnswer> {
@@ -210,5 +218,11 @@ export function scheduleHashes(
     await threads.close()
   }
 
-  return { run, assertRoom, load: () => ({ waiting: waiting(), running }), close }
+  return {
+    run,
+    assertRoom,
+    hasRoom: (order) => !obstacleTo(order),
+    load: () => ({ waiting: waiting(), running }),
+    close,
+  }
 }

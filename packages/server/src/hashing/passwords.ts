@@ -10,6 +10,8 @@ export type Passwords = {
    * @throws {Refusal} OVERLOADED
    */
   assertRoom(order: HashOrder): void
+  /** Says whether `assertRoom` would let it pass. */
+  hasRoom(order: HashOrder): boolean
   /** @throws {Refusal} OVERLOADED, REQUEST_TIMEOUT (the client went away), UNAVAILABLE */
   hash(password: string, order: HashOrder): Promise<string>
   /**
@@ -33,7 +35,7 @@ const maxStoredCost = 16
 
 /** @param cost binary logarithm of bcrypt's rounds for new hashes */
 export function createPasswords(
-  { run, assertRoom }: Pick<HashScheduler, 'run' | 'assertRoom'>,
+  { run, assertRoom, hasRoom }: Pick<HashScheduler, 'run' | 'assertRoom' | 'hasRoom'>,
   cost: number,
 ): Passwords {
   const decoys = new Map<number, string>()
@@ -57,6 +59,7 @@ export function createPasswords(
   return {
     decoyHash: decoyOf(cost),
     assertRoom,
+    hasRoom,
 
     hash: async (password, order) => {
       const answer = await run({ kind: 'hash', password: Buffer.from(password, 'utf8'), cost }, order)

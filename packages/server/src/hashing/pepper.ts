@@ -40,6 +40,7 @@ export function withPeppers(inner: Passwords, { current, previous }: Peppers): P
   return {
     decoyHash: protect(inner.decoyHash),
     assertRoom: inner.assertRoom,
+    hasRoom: inner.hasRoom,
     hash: async (password, order) => protect(await inner.hash(password, order)),
     matches: (password, stored, order) =>
       inner.matches(password, stored === undefined ? undefined : reveal(stored), order),
