@@ -14,7 +14,7 @@ const niceness = 10
 
 async function guess({ port, email, connections, addresses, total, perSecond }: Guesses): Promise<Guessed> {
   const answered: Guessed['answered'] = {}
-  const body = { email, password: 'Wrong-Horse-7-Battery' }
+  const password = 'Wrong-Horse-7-Battery'
   const free = await openSockets(port, connections)
   const startedAt = performance.now()
   const isTimed = typeof total === 'object'
@@ -24,7 +24,8 @@ async function guess({ port, email, connections, addresses, total, perSecond }: 
   const isDue = () => perSecond === undefined || sent < ((performance.now() - startedAt) / 1000) * perSecond
 
   function sendOn(socket: Socket): void {
-    socket.write(loginFrom(addressOf(addresses.first + (sent % addresses.count)), body))
+    const address = addressOf(addresses.first + (sent % addresses.count))
+    socket.write(loginFrom(address, { email: email ?? `nobody${sent}@example.com`, password }))
     sent += 1
   }
 

@@ -1,7 +1,8 @@
 /** The addresses take turns. On each connection one guess at a time is under way. */
 export type Guesses = {
   port: number
-  email: string
+  /** Whose account is guessed at; undefined: one that there is not, another for each guess. */
+  email?: string
   connections: number
   addresses: { first: number; count: number }
   /** How many in all, or for how long. */

@@ -69,9 +69,11 @@ export const flood: Part = {
     const before = await memoryOf(server)
     progress(`${size.guessers} guessers at a time at one account, whose owner logs in`)
     const guesses = await guessAtOne(guessers.guess, owner, size)
+    progress(`${size.guessers} guessers at a time, each at another account`)
+    const sprayed = await guessAtAll(guessers.guess, owner, size)
     progress(`${size.addresses} addresses spend their attempts`)
     const flooded = await floodOf({ server, before, other, ...guessers, progress }, size)
-    return [...guesses, ...flooded]
+    return [...guesses, ...sprayed, ...flooded]
   },
 }
 
@@ -97,6 +99,22 @@ async function guessAtOne(guess: Guess, owner: Client, { guessers, guessSeconds 
       0,
     ),
     ...loginFindings('The owner, on a known device at new addresses', owned),
+  ]
+}
+
+/** Each guess at an account of its own, from addresses of their own: no limit stops them, and each is a password to hash. */
+async function guessAtAll(guess: Guess, owner: Client, { guessers, guessSeconds }: Size): Promise<Finding[]> {
+  const guesses = guess({
+    connections: guessers,
+    addresses: { first: 220 << 16, count: 20 * guessers },
+    total: { seconds: guessSeconds },
+  })
+  const owned = await owner.logInUntil(guesses)
+  const { answered } = await guesses
+  return [
+    finding(`Guesses of ${guessers} at a time, each at another account, in ${guessSeconds} s`, count(sumOf(answered))),
+    finding('Of them refused because too many waited for a hash (503)', count(answered[503] ?? 0)),
+    ...loginFindings('Somebody known by device, meanwhile', owned),
   ]
 }
 
