@@ -33,15 +33,17 @@ test('endSession() makes every verifier in the process refuse the session before
   await expect(auth.refreshSession({ ...own, origin })).resolves.toBeDefined()
 })
 
-test('endSession() ends the own session as a logout does', async () => {
+test('endSession() ends the own session as a logout does, and no other', async () => {
   const house = await fileHouse()
   const { accessToken } = await house.auth.signUp(ada)
+  const other = await house.auth.logIn(ada)
   const caller = await callerOf(house, accessToken)
 
   const ended = await house.auth.endSession({ caller, sessionId: caller.sessionId, origin })
 
   expect(ended).toEqual({ isOwn: true })
   await expect(house.verifier.verify(accessToken)).rejects.toMatchObject(revoked)
+  await expect(house.verifier.verify(other.accessToken)).resolves.toBeDefined()
   expect(house.database.events().at(-1)).toMatchObject({ event_type: 'logout', session_id: caller.sessionId })
 })
 

@@ -46,6 +46,17 @@ test('listSessions() forgets a session that nobody can use any more, though nobo
   expect(count).toBe(1)
 })
 
+test('listSessions() lists a session until its refresh token is too old, though its access token is already', async () => {
+  const house = await testHouse({ REFRESH_TOKEN_TTL: '1h', ACCESS_TOKEN_TTL: '15m' })
+  await house.auth.signUp(ada)
+  house.clock.advance(3599)
+  const caller = await callerOf(house, (await house.auth.logIn(ada)).accessToken)
+
+  const { count } = await house.auth.listSessions(caller)
+
+  expect(count).toBe(2)
+})
+
 test('listSessions() lists the hundred that were used last, and counts all', async () => {
   const house = await testHouse()
   const caller = await callerOf(house, (await house.auth.signUp(ada)).accessToken)
