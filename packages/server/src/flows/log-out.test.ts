@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { fileHouse } from '../../test/database-file.ts'
 import { ada, bob, callerOf, testHouse } from '../testing/test-house.ts'
 
 test('logOut() makes every verifier in the process refuse the session before it answers [ASVS 7.4.1]', async () => {
@@ -59,6 +60,15 @@ test.each([
   await auth.logOut({ caller, scope, origin: ada.origin })
 
   expect(await alive()).toEqual(expected)
+})
+
+test.each(['local', 'global'] as const)('logOut() with the scope %s says why the session ended', async (scope) => {
+  const house = await fileHouse()
+  const caller = await callerOf(house, (await house.auth.signUp(ada)).accessToken)
+
+  await house.auth.logOut({ caller, scope, origin: ada.origin })
+
+  expect(house.database.rows('select revoked_reason as reason from sessions')).toEqual([{ reason: 'logout' }])
 })
 
 test('logOut() refuses a session that is over already', async () => {
