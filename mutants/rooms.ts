@@ -53,7 +53,10 @@ export const rooms: readonly Room[] = [
   {
     name: 'log-in',
     mutate: [`${server}/flows/{change-password,count-guess,log-in}.ts`],
-    tests: testsOf(`${server}/flows`, 'log-in change-password log-in-work'),
+    tests: [
+      ...testsOf(`${server}/flows`, 'log-in change-password log-in-work'),
+      ...testsOf(`${server}/http`, 'device-cookie'),
+    ],
   },
   {
     name: 'doors',

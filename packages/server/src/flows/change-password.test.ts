@@ -189,6 +189,11 @@ test('changePassword() says why the other sessions ended, and stores neither pas
   const sessions = house.database.rows('select revoked_reason from sessions order by revoked_reason nulls first')
   const stored = JSON.stringify([house.database.rows('select * from users'), house.database.events()])
   expect(sessions).toEqual([{ revoked_reason: null }, { revoked_reason: 'password_changed' }])
+  expect(house.database.events().at(-1)).toMatchObject({
+    event_type: 'password_changed',
+    user_id: caller.userId,
+    session_id: caller.sessionId,
+  })
   for (const secret of [ada.password, newPassword]) expect(stored).not.toContain(secret)
 })
 

@@ -44,7 +44,7 @@ export async function changePassword(deps: Deps, input: ChangePasswordInput): Pr
 
   const outcome = await replaceUnlessOvertaken(deps, { ...input, order: next, user, newHash })
   if (outcome === 'session_over') throw new Refusal('AUTH_REVOKED')
-  if (outcome === 'wrong_password') throw await changeFailed(deps, input)
+  if (outcome !== 'replaced') throw await changeFailed(deps, input)
 
   await deps.announceRevocations()
 }

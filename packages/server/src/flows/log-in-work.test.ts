@@ -4,6 +4,7 @@ import { createAuth } from '../auth.ts'
 import { deviceTokens } from '../crypto/device-tokens.ts'
 import { sealUnder } from '../crypto/seal.ts'
 import { newId } from '../crypto/secrets.ts'
+import type { HashOrder } from '../domain/hash-order.ts'
 import type { Caller } from '../domain/session.ts'
 import type { HashScheduler } from '../hashing/hash-scheduler.ts'
 import type { HashTask } from '../hashing/hash-task.ts'
@@ -22,9 +23,11 @@ async function countedAuth({ cost = 4, attempts = Number.MAX_SAFE_INTEGER, of = 
   const database = openTestDatabase(databaseUrl)
   const scheduler = patientScheduler()
   const hashes: HashTask[] = []
+  const orders: HashOrder[] = []
   let between: (() => Promise<unknown>) | undefined
   const run: HashScheduler['run'] = async (task, order) => {
     hashes.push(task)
+    orders.push(order)
     const interruption = between
     between = undefined
     await interruption?.()
@@ -80,7 +83,7 @@ async function countedAuth({ cost = 4, attempts = Number.MAX_SAFE_INTEGER, of = 
   const duringNextHash = (deed: () => Promise<unknown>) => {
     between = deed
   }
-  return { auth, costOf, hashes, duringNextHash, databaseUrl, outside }
+  return { auth, costOf, hashes, orders, duringNextHash, databaseUrl, outside }
 }
 
 function callerOf({ accessToken }: { accessToken: string }): Caller {
@@ -132,6 +135,16 @@ test('logIn() hashes once when it succeeds', async () => {
   await auth.logIn(ada)
 
   expect(hashes.map(({ kind }) => kind)).toEqual(['match'])
+})
+
+test('logIn() that was let in is not sent away before it has renewed the hash', async () => {
+  const old = await countedAuth({ cost: 4 })
+  await old.auth.signUp(ada)
+  const { auth, orders } = await countedAuth({ cost: 5, of: Promise.resolve(old.databaseUrl) })
+
+  await auth.logIn(ada)
+
+  expect(orders.map(({ isContinued }) => isContinued)).toEqual([undefined, true])
 })
 
 test('logIn() from an address that is refused costs no hash and no write', async () => {
@@ -249,6 +262,16 @@ test('changePassword() compares once and hashes once', async () => {
   await auth.changePassword({ ...change, caller })
 
   expect(hashes.map(({ kind }) => kind)).toEqual(['match', 'hash'])
+})
+
+test('changePassword() that was let in is not sent away between its comparison and its hash', async () => {
+  const { auth, orders } = await countedAuth()
+  const caller = callerOf(await auth.signUp(ada))
+  orders.length = 0
+
+  await auth.changePassword({ ...change, caller })
+
+  expect(orders.map(({ isContinued }) => isContinued)).toEqual([undefined, true])
 })
 
 test('changePassword() with a new password that is refused, or the current one, costs no hash', async () => {

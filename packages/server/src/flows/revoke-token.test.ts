@@ -57,7 +57,7 @@ test('revokeToken() ends the session of a refresh token that is too old by itsel
   await expect(house.verifier.verify(house.second.accessToken)).rejects.toMatchObject({ code: 'AUTH_REVOKED' })
 })
 
-test('revokeToken() leaves one line, of the user, the session and the API', async () => {
+test('revokeToken() leaves one line, of the user, the session and the API, and says why the session ended', async () => {
   const house = await houseWithSession()
 
   await house.revoke(house.second.accessToken)
@@ -71,6 +71,9 @@ test('revokeToken() leaves one line, of the user, the session and the API', asyn
       request_id: origin.requestId,
       success: 1,
     }),
+  ])
+  expect(house.database.rows('select revoked_reason as reason from sessions where revoked_at is not null')).toEqual([
+    { reason: 'token_revoked' },
   ])
 })
 
@@ -124,6 +127,10 @@ const strangers: [what: string, token: (house: House) => string | Promise<string
   [
     "a token with another user's session, by who holds the secret too",
     ({ second, other }) => resigned(second.accessToken, { sid: claimsOf(other.accessToken).sid }),
+  ],
+  [
+    'a token of a session that nobody knows, by who holds the secret too',
+    ({ second }) => resigned(second.accessToken, { sid: newId() }),
   ],
   [
     'an expired token',
