@@ -5,6 +5,7 @@ import { deviceTokens } from '../crypto/device-tokens.ts'
 import { sealUnder } from '../crypto/seal.ts'
 import { newId } from '../crypto/secrets.ts'
 import type { HashOrder } from '../domain/hash-order.ts'
+import { Refusal } from '../domain/refusal.ts'
 import type { Caller } from '../domain/session.ts'
 import type { HashScheduler } from '../hashing/hash-scheduler.ts'
 import type { HashTask } from '../hashing/hash-task.ts'
@@ -137,14 +138,28 @@ test('logIn() hashes once when it succeeds', async () => {
   expect(hashes.map(({ kind }) => kind)).toEqual(['match'])
 })
 
-test('logIn() that was let in is not sent away before it has renewed the hash', async () => {
+test('logIn() orders its hashes as a login of its network, and is not sent away before it has renewed one', async () => {
   const old = await countedAuth({ cost: 4 })
   await old.auth.signUp(ada)
   const { auth, orders } = await countedAuth({ cost: 5, of: Promise.resolve(old.databaseUrl) })
 
   await auth.logIn(ada)
 
-  expect(orders.map(({ isContinued }) => isContinued)).toEqual([undefined, true])
+  const order = { purpose: 'login', network: ada.origin.network }
+  expect(orders).toEqual([order, { ...order, isContinued: true }])
+})
+
+test.each([
+  ['known', ada.origin],
+  ['new', originAt('198.51.100.1')],
+])('logIn() from a %s network calls no password wrong that nobody compared', async (_, origin) => {
+  const { auth, duringNextHash } = await countedAuth()
+  await auth.signUp(ada)
+  duringNextHash(() => Promise.reject(new Refusal('OVERLOADED')))
+
+  const attempt = auth.logIn({ ...ada, origin })
+
+  await expect(attempt).rejects.toMatchObject({ code: 'OVERLOADED' })
 })
 
 test('logIn() from an address that is refused costs no hash and no write', async () => {
@@ -264,14 +279,15 @@ test('changePassword() compares once and hashes once', async () => {
   expect(hashes.map(({ kind }) => kind)).toEqual(['match', 'hash'])
 })
 
-test('changePassword() that was let in is not sent away between its comparison and its hash', async () => {
+test('changePassword() orders its hashes as such, and is not sent away between the two', async () => {
   const { auth, orders } = await countedAuth()
   const caller = callerOf(await auth.signUp(ada))
   orders.length = 0
 
   await auth.changePassword({ ...change, caller })
 
-  expect(orders.map(({ isContinued }) => isContinued)).toEqual([undefined, true])
+  const order = { purpose: 'password_change', network: ada.origin.network }
+  expect(orders).toEqual([order, { ...order, isContinued: true }])
 })
 
 test('changePassword() with a new password that is refused, or the current one, costs no hash', async () => {
