@@ -138,14 +138,17 @@ test('logIn() hashes once when it succeeds', async () => {
   expect(hashes.map(({ kind }) => kind)).toEqual(['match'])
 })
 
-test('logIn() orders its hashes as a login of its network, and is not sent away before it has renewed one', async () => {
+test.each([
+  ['a stranger by its network', originAt('192.0.2.99'), 'login'],
+  ['who is known by the account', ada.origin, 'familiar_login'],
+])('logIn() orders the hashes of %s, and is not sent away before it has renewed one', async (_, origin, purpose) => {
   const old = await countedAuth({ cost: 4 })
   await old.auth.signUp(ada)
   const { auth, orders } = await countedAuth({ cost: 5, of: Promise.resolve(old.databaseUrl) })
 
-  await auth.logIn(ada)
+  const { userId } = await auth.logIn({ ...ada, origin })
 
-  const order = { purpose: 'login', network: ada.origin.network }
+  const order = { purpose, network: purpose === 'login' ? origin.network : userId, signal: undefined }
   expect(orders).toEqual([order, { ...order, isContinued: true }])
 })
 

@@ -86,5 +86,5 @@ test('logOut() is done once by two who ask at the same time', async () => {
 
   const outcomes = await Promise.allSettled([logOut(), logOut()])
 
-  expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
+  expect(outcomes.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
 })
