@@ -10,6 +10,19 @@ class Slot {
   }
 }
 
+/** An adapter of a database that need not be waited for. */
+export type ReadsNow = {
+  /**
+   * What a query finds, where it only reads and no transaction is open; otherwise undefined. To take a turn costs more than
+   * such a query.
+   */
+  readNow<Row>(query: CompiledQuery<Row>): QueryResult<Row> | undefined
+}
+
+function canReadNow(adapter: object): adapter is ReadsNow {
+  return 'readNow' in adapter
+}
+
 /**
  * A query that is built and put into words once for each database, and from then on run with other values: to build it
  * costs more than to run it.
@@ -29,12 +42,18 @@ export function prepareQuery<Given extends object, Row>(
   }
 
   return (database, given) => {
+    const executor = database.getExecutor()
     // The same in every transaction of a database.
-    const query = compiled.get(database.getExecutor().adapter) ?? compile(database, given)
+    const query = compiled.get(executor.adapter) ?? compile(database, given)
     const parameters = query.parameters.map((value) =>
       value instanceof Slot ? given[value.name as keyof Given] : value,
     )
+    const asked = { ...query, parameters }
+    const { adapter } = executor
+    const found = !database.isTransaction && canReadNow(adapter) ? adapter.readNow<Row>(asked) : undefined
     // By the connection itself: on the way over `executeQuery` Kysely does in six promises what plugins would need.
-    return database.getExecutor().provideConnection((connection) => connection.executeQuery({ ...query, parameters }))
+    return found
+      ? Promise.resolve(found)
+      : executor.provideConnection((connection) => connection.executeQuery<Row>(asked))
   }
 }

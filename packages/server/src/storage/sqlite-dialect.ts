@@ -15,6 +15,7 @@ import {
   SqliteQueryCompiler,
 } from 'kysely'
 import { Refusal } from '../domain/refusal.ts'
+import type { ReadsNow } from './prepared-query.ts'
 import { type Checkpoints, checkpointsOf } from './sqlite-checkpoints.ts'
 import { type Journal, type JournalKeeper, journalOf } from './sqlite-journal.ts'
 
@@ -39,7 +40,7 @@ const maxStatements = 200
 export function sqliteDialect(path: string): Dialect & Pick<Journal, 'settleAll'> {
   const driver = sqliteDriver(path)
   return {
-    createAdapter: () => new TurnTakingAdapter(),
+    createAdapter: () => new TurnTakingAdapter(driver.readNow),
     createDriver: () => driver,
     createIntrospector: (database: Kysely<never>) => new SqliteIntrospector(database),
     createQueryCompiler: () => new LocklessCompiler(),
@@ -48,7 +49,14 @@ export function sqliteDialect(path: string): Dialect & Pick<Journal, 'settleAll'
 }
 
 /** Kysely would hold the one connection until a commit is answered; here turns end with the commit itself. */
-class TurnTakingAdapter extends SqliteAdapter {
+class TurnTakingAdapter extends SqliteAdapter implements ReadsNow {
+  readonly readNow: ReadsNow['readNow']
+
+  constructor(readNow: ReadsNow['readNow']) {
+    super()
+    this.readNow = readNow
+  }
+
   override get supportsMultipleConnections(): boolean {
     return true
   }
@@ -118,11 +126,11 @@ const rollback = CompiledQuery.raw('rollback')
 type Turn = DatabaseConnection & { commit(): Promise<void>; rollback(): Promise<void>; end(): void }
 
 /** One connection, so one at a time: a waiting transaction must not swallow its neighbour's writes. */
-function sqliteDriver(path: string): Driver & Pick<Journal, 'settleAll'> {
+function sqliteDriver(path: string): Driver & Pick<Journal, 'settleAll'> & ReadsNow {
   let database: DatabaseSync | undefined
   let journal: Journal | undefined
   let checkpoints: Checkpoints | undefined
-  let connection: ((end: () => void) => Turn) | undefined
+  let connection: Connection | undefined
   let turn: Promise<void> = Promise.resolve()
 
   async function onDisk(settled: Promise<void> | undefined): Promise<void> {
@@ -150,7 +158,7 @@ function sqliteDriver(path: string): Driver & Pick<Journal, 'settleAll'> {
       const mine = Promise.withResolvers<void>()
       turn = mine.promise
       await previous
-      if (connection) return connection(mine.resolve)
+      if (connection) return connection.take(mine.resolve)
       mine.resolve()
       throw new Error('Cannot query the database: it is closed')
     },
@@ -165,6 +173,7 @@ function sqliteDriver(path: string): Driver & Pick<Journal, 'settleAll'> {
       database?.close()
     },
     settleAll: () => onDisk(journal?.settleAll()),
+    readNow: (query) => connection?.readNow(query),
   }
 }
 
@@ -189,7 +198,10 @@ function journalKeeper(database: DatabaseSync): JournalKeeper {
 
 type Prepared = { statement: StatementSync; hasRows: boolean }
 
-function sqliteConnection(database: DatabaseSync, settle: () => Promise<void>): (end: () => void) => Turn {
+/** `end` lets the next holder begin. */
+type Connection = ReadsNow & { take(end: () => void): Turn }
+
+function sqliteConnection(database: DatabaseSync, settle: () => Promise<void>): Connection {
   const statements = new Map<string, Prepared>()
 
   function prepare(sql: string): Prepared {
@@ -228,7 +240,17 @@ function sqliteConnection(database: DatabaseSync, settle: () => Promise<void>): 
     return kind === 'SelectQueryNode' || (kind === 'RawNode' && prepare(sql).hasRows)
   }
 
-  return (end) => {
+  function readNow<Row>(query: CompiledQuery<Row>): QueryResult<Row> | undefined {
+    if (database.isTransaction || query.query.kind !== 'SelectQueryNode') return undefined
+    try {
+      return execute<Row>(query)
+    } catch {
+      // Who waits for a turn meets the same error, and tells it.
+      return undefined
+    }
+  }
+
+  function take(end: () => void): Turn {
     let hasCommitted = false
     return {
       executeQuery: async <Row>(query: CompiledQuery): Promise<QueryResult<Row>> => {
@@ -255,6 +277,8 @@ function sqliteConnection(database: DatabaseSync, settle: () => Promise<void>): 
       },
     }
   }
+
+  return { take, readNow }
 }
 
 /** Primary result codes (https://sqlite.org/rescode.html): what lies with the file or its disk, and may pass. */
