@@ -54,7 +54,7 @@ export const rooms: readonly Room[] = [
     name: 'log-in',
     mutate: [`${server}/flows/{change-password,count-guess,log-in}.ts`],
     tests: [
-      ...testsOf(`${server}/flows`, 'log-in change-password log-in-work'),
+      ...testsOf(`${server}/flows`, 'log-in change-password log-in-work audit-log'),
       ...testsOf(`${server}/http`, 'device-cookie'),
     ],
   },

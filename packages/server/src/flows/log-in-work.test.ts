@@ -25,6 +25,7 @@ async function countedAuth({ cost = 4, attempts = Number.MAX_SAFE_INTEGER, of = 
   const scheduler = patientScheduler()
   const hashes: HashTask[] = []
   const orders: HashOrder[] = []
+  const room = { isFull: false }
   let between: (() => Promise<unknown>) | undefined
   const run: HashScheduler['run'] = async (task, order) => {
     hashes.push(task)
@@ -33,6 +34,10 @@ async function countedAuth({ cost = 4, attempts = Number.MAX_SAFE_INTEGER, of = 
     between = undefined
     await interruption?.()
     return scheduler.run(task, order)
+  }
+  const assertRoom: HashScheduler['assertRoom'] = (order) => {
+    if (room.isFull) throw new Refusal('OVERLOADED')
+    scheduler.assertRoom(order)
   }
   const log = { debug() {}, info() {}, warn() {}, error() {} }
   const { now } = testClock()
@@ -43,7 +48,7 @@ async function countedAuth({ cost = 4, attempts = Number.MAX_SAFE_INTEGER, of = 
   await database.migrations.up()
   const auth = createAuth({
     store: database.store,
-    passwords: createPasswords({ ...scheduler, run }, cost),
+    passwords: createPasswords({ ...scheduler, run, assertRoom }, cost),
     limits: {
       loginPerAddress: addressLimit,
       loginPerAccount: accountLimit,
@@ -84,7 +89,7 @@ async function countedAuth({ cost = 4, attempts = Number.MAX_SAFE_INTEGER, of = 
   const duringNextHash = (deed: () => Promise<unknown>) => {
     between = deed
   }
-  return { auth, costOf, hashes, orders, duringNextHash, databaseUrl, outside }
+  return { auth, costOf, hashes, orders, room, duringNextHash, databaseUrl, outside }
 }
 
 function callerOf({ accessToken }: { accessToken: string }): Caller {
@@ -150,6 +155,18 @@ test.each([
 
   const order = { purpose, network: purpose === 'login' ? origin.network : userId, signal: undefined }
   expect(orders).toEqual([order, { ...order, isContinued: true }])
+})
+
+test('logIn() that finds no room to hash is counted nowhere', async () => {
+  const { auth, room } = await countedAuth({ attempts: 1 })
+  await auth.signUp(ada)
+  room.isFull = true
+  await expect(auth.logIn(ada)).rejects.toMatchObject({ code: 'OVERLOADED' })
+  room.isFull = false
+
+  const attempt = auth.logIn(ada)
+
+  await expect(attempt).resolves.toBeDefined()
 })
 
 test.each([
@@ -225,6 +242,18 @@ test('logIn() opens nothing with a password that was changed while it was compar
   await expect(attempt).rejects.toMatchObject({ code: 'AUTH_FAILED' })
   expect(outside.rows('select id from sessions where revoked_at is null')).toEqual([{ id: caller.sessionId }])
   expect(outside.events().at(-1)).toMatchObject({ event_type: 'login_failed', failure_reason: 'wrong_password' })
+})
+
+test('logIn() opens nothing where the account was disabled while its password was compared', async () => {
+  const { auth, duringNextHash, outside } = await countedAuth()
+  await auth.signUp(ada)
+  duringNextHash(() => auth.setUserActive({ emailOrId: ada.email, isActive: false, origin: ada.origin }))
+
+  const attempt = auth.logIn(ada)
+
+  await expect(attempt).rejects.toMatchObject({ code: 'AUTH_FAILED' })
+  expect(outside.rows('select id from sessions where revoked_at is null')).toEqual([])
+  expect(outside.events().at(-1)).toMatchObject({ event_type: 'login_failed', failure_reason: 'inactive' })
 })
 
 test('logIn() succeeds where a login beside it has renewed the hash of the same password', async () => {

@@ -130,15 +130,16 @@ test('logIn() leaves the hash alone when the password is wrong', async () => {
 test('logIn() succeeds where the hash cannot be renewed, and logs that', async () => {
   const old = await fileHouse()
   await old.auth.signUp(ada)
-  const lines: string[] = []
-  const log = { debug() {}, info() {}, error() {}, warn: (_: object, message: string) => lines.push(message) }
+  const lines: unknown[] = []
+  const log = { debug() {}, info() {}, error() {}, warn: (...line: unknown[]) => lines.push(line) }
   const costBeyondBcrypt = 32
   const impossible = assemble({ ...old.config, BCRYPT_COST: costBeyondBcrypt }, { log })
 
   const pair = await impossible.auth.logIn(ada).finally(impossible.close)
 
   expect(pair.email).toBe(ada.email)
-  expect(lines).toEqual(['A password hash was not renewed'])
+  const fields = { user_id: pair.userId, error: expect.any(Error) }
+  expect(lines).toEqual([[fields, 'A password hash was not renewed']])
 })
 
 test('logIn() refuses strangers for an hour after ten failures, even with the right password [ASVS 6.3.1, NIST63B4-3.1.1.2-rate]', async () => {
@@ -252,7 +253,7 @@ test('logIn() refuses a password that no account can have before it counts the a
   const { auth } = await testHouse({ RATE_LIMIT_LOGIN: '1/minute' })
   await auth.signUp(ada)
   const attempt = auth.logIn({ ...ada, password: `Aa1${'x'.repeat(1022)}` })
-  await expect(attempt).rejects.toMatchObject({ code: 'VALIDATION_ERROR' })
+  await expect(attempt).rejects.toMatchObject({ code: 'VALIDATION_ERROR', details: [{ field: 'password' }] })
 
   const pair = await auth.logIn(ada)
 
