@@ -18,6 +18,7 @@ const positions = `${crypto}/list-positions.ts`
 const keys = 'packages/verify/src/keys.ts'
 const signature = 'packages/verify/src/signature.ts'
 const statusBits = 'packages/verify/src/status-bits.ts'
+const refreshSession = 'packages/server/src/flows/refresh-session.ts'
 const logIn = 'packages/server/src/flows/log-in.ts'
 
 const decoy = {
@@ -206,5 +207,19 @@ export const accepted: readonly Accepted[] = [
     original: '!(await deps.store.restores.isCopy())',
     replacement: 'false',
     reason: 'It is asked again under the lock, for which a start on any other database need not wait.',
+  },
+  ...['!live', "'AUTH_REFRESH_INVALID'"].map((original) => ({
+    file: refreshSession,
+    line: "if (!live) throw new Refusal('AUTH_REFRESH_INVALID')",
+    original,
+    replacement: original === '!live' ? 'false' : '""',
+    reason: 'Reached where time ends the session between two statements of one transaction.',
+  })),
+  {
+    file: refreshSession,
+    line: "return sealUnder(presented, 'refresh token successor')",
+    original: "'refresh token successor'",
+    replacement: '""',
+    reason: 'Keeps seals of one key apart, and no other is under a refresh token.',
   },
 ]

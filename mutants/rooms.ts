@@ -48,7 +48,10 @@ export const rooms: readonly Room[] = [
   {
     name: 'refresh',
     mutate: [`${server}/flows/{begin-anew,open-session,refresh-session}.ts`],
-    tests: testsOf(`${server}/flows`, 'begin-anew refresh-session log-in change-password'),
+    tests: testsOf(
+      `${server}/flows`,
+      'begin-anew refresh-work refresh-session log-in change-password tally-refusals audit-log',
+    ),
   },
   {
     name: 'log-in',

@@ -40,6 +40,18 @@ test('refreshSession() revokes the access tokens of a session whose refresh toke
   await expect(verifier.verify(second.accessToken)).rejects.toMatchObject({ code: 'AUTH_REVOKED' })
 })
 
+test('refreshSession() makes every verifier in the process refuse the session of a token that came back before it answers', async () => {
+  const { auth, verifier } = await testHouse({ REFRESH_REUSE_GRACE: '0' })
+  const first = await auth.signUp(ada)
+  const second = await auth.refreshSession({ refreshToken: first.refreshToken, origin: ada.origin })
+  await verifier.verify(second.accessToken)
+
+  const replay = auth.refreshSession({ refreshToken: first.refreshToken, origin: ada.origin })
+
+  await expect(replay).rejects.toMatchObject(refused)
+  await expect(verifier.verify(second.accessToken)).rejects.toMatchObject({ code: 'AUTH_REVOKED' })
+})
+
 test('refreshSession() ends no other session of the user when a token of one comes back', async () => {
   const { auth, clock } = await testHouse()
   const stolen = await auth.signUp(ada)
@@ -207,6 +219,16 @@ test('refreshSession() answers only the user whose token it is', async () => {
   const pair = await auth.refreshSession({ refreshToken, origin: ada.origin })
 
   expect(pair).toMatchObject({ userId, email: bob.email })
+})
+
+test('refreshSession() takes a token while a second is left of its session', async () => {
+  const { auth, clock } = await testHouse({ SESSION_TTL: '60s' })
+  const { refreshToken } = await auth.signUp(ada)
+  clock.advance(59)
+
+  const pair = await auth.refreshSession({ refreshToken, origin: ada.origin })
+
+  expect(pair.expiresInSeconds).toBe(1)
 })
 
 test('refreshSession() refuses in the last second of a session, whose token would be dead on arrival', async () => {

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest'
 import { fileHouse } from '../../test/database-file.ts'
 import { newId } from '../crypto/secrets.ts'
 import type { ApiCredentialId } from '../domain/api-credential.ts'
-import type { Store } from '../domain/store.ts'
 import { withApi } from '../testing/api-house.ts'
+import { countingStore } from '../testing/counting-store.ts'
 import { claimsOf, resigned, secret } from '../testing/shared-secret.ts'
 import { openTestDatabase } from '../testing/test-database.ts'
 import { ada, bob, callerOf, originAt, testHouse } from '../testing/test-house.ts'
@@ -152,26 +152,11 @@ test.each(strangers)('revokeToken() of %s ends nothing, and leaves no line', asy
   expect(house.news()).toEqual([])
 })
 
-/** A store that counts what is asked of each of its tables. */
-function counting(store: Store): { store: Store; asked: string[] } {
-  const asked: string[] = []
-  const counted = Object.entries(store).map(([table, verbs]) => {
-    const counter = new Proxy(verbs, {
-      get: (all, verb: string) => {
-        asked.push(`${table}.${verb}`)
-        return Reflect.get(all, verb)
-      },
-    })
-    return [table, counter]
-  })
-  return { store: Object.fromEntries(counted), asked }
-}
-
 test('revokeToken() does the same work for every refresh token that is not good: one look-up [RFC7009-5]', async () => {
   const house = await houseWithSession()
   await house.revoke(house.second.accessToken)
   const database = openTestDatabase(house.databaseUrl)
-  const { store, asked } = counting(database.store)
+  const { store, asked } = countingStore(database.store)
   const deps = { store, now: house.clock.now, newId, readAccessToken: fails, announceRevocations: fails }
   const api = { id: newId() as ApiCredentialId, name: 'tasks' }
 
