@@ -55,7 +55,7 @@ export const rooms: readonly Room[] = [
   },
   {
     name: 'log-in',
-    mutate: [`${server}/flows/{change-password,count-guess,log-in}.ts`],
+    mutate: [`${server}/flows/{change-password,count-guess,decoy-user,log-in,order-login}.ts`],
     tests: [
       ...testsOf(`${server}/flows`, 'log-in change-password log-in-work audit-log'),
       ...testsOf(`${server}/http`, 'device-cookie'),
