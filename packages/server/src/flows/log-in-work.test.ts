@@ -322,6 +322,18 @@ test('changePassword() orders its hashes as such, and is not sent away between t
   expect(orders).toEqual([order, { ...order, isContinued: true }])
 })
 
+test('changePassword() that finds no room to hash is counted nowhere', async () => {
+  const { auth, room } = await countedAuth({ attempts: 1 })
+  const caller = callerOf(await auth.signUp(ada))
+  room.isFull = true
+  await expect(auth.changePassword({ ...change, caller })).rejects.toMatchObject({ code: 'OVERLOADED' })
+  room.isFull = false
+
+  const attempt = auth.changePassword({ ...change, caller })
+
+  await expect(attempt).resolves.toBeUndefined()
+})
+
 test('changePassword() with a new password that is refused, or the current one, costs no hash', async () => {
   const { auth, hashes } = await countedAuth()
   const caller = callerOf(await auth.signUp(ada))
