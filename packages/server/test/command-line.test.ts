@@ -146,7 +146,7 @@ onSqlite('latchkey init never writes over a .env that is there', async () => {
   expect(readFileSync(join(folder, '.env'), 'utf8')).toBe('DOCS=off\n')
 })
 
-test('a server starts on what latchkey init wrote', async () => {
+onSqlite('a server starts on what latchkey init wrote', async () => {
   const folder = temporaryFolder()
   await run(['init'], { folder })
 
@@ -269,7 +269,7 @@ test('latchkey users create makes an account with the password of standard input
   ])
 })
 
-test.each([
+onSqlite.each([
   ['a weak password', 'eve@example.com', 'weak\n', 'Password does not meet requirements'],
   ['no password', 'eve@example.com', '', 'Password does not meet requirements'],
   ['a malformed email', 'eve', `${password}\n`, 'Invalid input'],
@@ -285,7 +285,7 @@ test.each([
   expect(database.rows('select id from users')).toHaveLength(1)
 })
 
-test('latchkey users create takes no password as an argument, and does not repeat it', async () => {
+onSqlite('latchkey users create takes no password as an argument, and does not repeat it', async () => {
   const { folder, database } = await migratedFolder()
 
   const outcomes = [
@@ -316,7 +316,7 @@ test('latchkey users show and list tell accounts by email and id, and no hash', 
   expect(outcomes.map(({ stdout }) => stdout).join()).not.toContain('$2b$')
 })
 
-test.each(['show', 'disable', 'enable', 'logout'])(
+onSqlite.each(['show', 'disable', 'enable', 'logout'])(
   'latchkey users %s of nobody ends with 3, as one document with --json',
   async (action) => {
     const { folder } = await migratedFolder()
@@ -402,7 +402,7 @@ test('latchkey users logout --all ends every session of everyone at a server tha
   ])
 })
 
-test('latchkey users logout says in words how many sessions it ended', async () => {
+onSqlite('latchkey users logout says in words how many sessions it ended', async () => {
   const { folder, ada } = await folderWithAda()
 
   const one = await run(['users', 'logout', ada.user_id], { folder })
@@ -452,7 +452,7 @@ test('latchkey keys rotate publishes a new key beside a running server, whose to
   expect((await server.request('/api/auth/me', { token })).status).toBe(200)
 })
 
-test('latchkey keys rotate says when running servers have the new key', async () => {
+onSqlite('latchkey keys rotate says when running servers have the new key', async () => {
   const { folder } = await folderWithAda()
 
   const { stdout } = await run(['keys', 'rotate'], { folder })
@@ -462,7 +462,7 @@ test('latchkey keys rotate says when running servers have the new key', async ()
   )
 })
 
-test('latchkey keys list prints a line for each published key', async () => {
+onSqlite('latchkey keys list prints a line for each published key', async () => {
   const { folder } = await folderWithAda()
 
   const { code, stdout } = await run(['keys', 'list'], { folder })
@@ -512,7 +512,7 @@ test('latchkey apis revoke makes a credential void at once at a server that runs
   expect(JSON.parse(second.stdout)).toMatchObject({ name: 'tasks', changed: false, revoked_at: expect.any(String) })
 })
 
-test.each([
+onSqlite.each([
   [['apis', 'add', 'Tasks API'], 'Must be 1 to 64 characters'],
   [['apis', 'add', 'tasks'], 'Name already taken'],
   [['apis', 'revoke', 'nobody'], 'Not found'],

@@ -99,7 +99,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
   },
 )
 
-test.each([
+onSqlite.each([
   ['twice to the server', {}, ({ pid = 0 }: ChildProcess) => [pid, pid]],
   [
     'to the process group of run.mjs, which forwards it',
@@ -125,7 +125,7 @@ test.each([
   expect(server.stdout().trimEnd().split('\n').at(-1)).toContain('"Stopped"')
 })
 
-test('answers after SIGTERM say that the connection ends, also those to requests that came before', async () => {
+onSqlite('answers after SIGTERM say that the connection ends, also those to requests that came before', async () => {
   const server = await serve({ folder: temporaryFolder(), settings: { BCRYPT_COST: '13' } })
   const signup = server.request('/api/auth/signup', { body: ada })
   await expect.poll(async () => (await server.request('/metrics')).text).toContain('latchkey_password_hashes_pending 1')
@@ -136,7 +136,7 @@ test('answers after SIGTERM say that the connection ends, also those to requests
   await ended
 })
 
-test('SIGTERM waits for no connection that has nothing to say, nor for a stream', async () => {
+onSqlite('SIGTERM waits for no connection that has nothing to say, nor for a stream', async () => {
   const server = await serve({ folder: temporaryFolder() })
   await dial(server.port)
   const stream = await fetch(`${server.url}/api/auth/revocations`)
@@ -149,7 +149,7 @@ test('SIGTERM waits for no connection that has nothing to say, nor for a stream'
   await expect(stream.text()).resolves.toContain('event: current')
 })
 
-test('SIGTERM waits for no client that never ends its request', async () => {
+onSqlite('SIGTERM waits for no client that never ends its request', async () => {
   const server = await serve({ folder: temporaryFolder() })
   const slowHead = await dial(server.port)
   const slowBody = await dial(server.port)
@@ -163,7 +163,7 @@ test('SIGTERM waits for no client that never ends its request', async () => {
   expect(ended.milliseconds).toBeLessThan(5000)
 })
 
-test('SIGTERM refuses new connections at once', async () => {
+onSqlite('SIGTERM refuses new connections at once', async () => {
   const server = await serve({ folder: temporaryFolder(), settings: { BCRYPT_COST: '13' } })
   const signup = server.request('/api/auth/signup', { body: ada })
   await expect.poll(async () => (await server.request('/metrics')).text).toContain('latchkey_password_hashes_pending 1')
@@ -228,7 +228,7 @@ test('pipelined requests at SIGTERM are each done once, or not at all', async ()
   expect(made.length).toBeGreaterThan(0)
 })
 
-test.each([
+onSqlite.each([
   ['PORT', 'eighty', 'PORT must be a whole number from 0 to 65535: it is "eighty"'],
   [
     'PUBLIC_URL',
@@ -254,7 +254,7 @@ test.each([
   expect(stderr).toBe(`Cannot start with this configuration: ${said}\n`)
 })
 
-test('every wrong setting is named at once, and with --json as one document', async () => {
+onSqlite('every wrong setting is named at once, and with --json as one document', async () => {
   const settings = { PORT: 'eighty', DOCS: 'maybe', MASTER_KEY: 'a-secret-that-is-too-short' }
 
   const { code, stderr } = await run(['serve', '--json'], { folder: temporaryFolder(), settings })
@@ -273,14 +273,14 @@ test('every wrong setting is named at once, and with --json as one document', as
   expect(stderr).not.toContain('a-secret-that-is-too-short')
 })
 
-test('a bcrypt cost below 10 is refused outside of tests', async () => {
+onSqlite('a bcrypt cost below 10 is refused outside of tests', async () => {
   const { code, stderr } = await run(['serve'], { folder: temporaryFolder(), settings: { NODE_ENV: 'production' } })
 
   expect(code).toBe(2)
   expect(stderr).toContain('BCRYPT_COST must be a whole number from 10 to 15: it is "4"')
 })
 
-test('a port that another program uses stops the start with a line that says so', async () => {
+onSqlite('a port that another program uses stops the start with a line that says so', async () => {
   const port = await usedPort()
 
   const { code, stderr } = await run(['serve'], { folder: temporaryFolder(), settings: { PORT: String(port) } })
@@ -290,7 +290,7 @@ test('a port that another program uses stops the start with a line that says so'
   expect(stderr).not.toContain('    at ')
 })
 
-test('a port for METRICS that another program uses stops the start, with nothing left running', async () => {
+onSqlite('a port for METRICS that another program uses stops the start, with nothing left running', async () => {
   const port = await usedPort()
 
   const { code, stderr } = await run(['serve'], { folder: temporaryFolder(), settings: { METRICS: `port:${port}` } })
@@ -336,7 +336,7 @@ onSqlite('a master key that others may read is refused [ASVS 13.3.2]', async () 
   expect(stderr).toContain('Cannot use the master key "data/master.key": others may read it')
 })
 
-test('a file .env in the working directory counts, and the environment before it', async () => {
+onSqlite('a file .env in the working directory counts, and the environment before it', async () => {
   const folder = temporaryFolder()
   const secret = 'a shared secret of more than 32 bytes'
   writeFileSync(join(folder, '.env'), `JWT_SECRET="${secret}"\nDOCS=off\nMETRICS=off\n`)
@@ -350,7 +350,7 @@ test('a file .env in the working directory counts, and the environment before it
   expect(server.stdout() + server.stderr()).not.toContain(secret)
 })
 
-test('METRICS=port:N shows metrics on a port of their own, and nothing else there [ASVS 13.4.5]', async () => {
+onSqlite('METRICS=port:N shows metrics on a port of their own, and nothing else there [ASVS 13.4.5]', async () => {
   const port = await freePort()
 
   const server = await serve({ folder: temporaryFolder(), settings: { METRICS: `port:${port}` } })
@@ -362,7 +362,7 @@ test('METRICS=port:N shows metrics on a port of their own, and nothing else ther
   expect(await server.stop()).toMatchObject({ code: 0 })
 })
 
-test('the port of METRICS refuses in the one error shape', async () => {
+onSqlite('the port of METRICS refuses in the one error shape', async () => {
   const port = await freePort()
   await serve({ folder: temporaryFolder(), settings: { METRICS: `port:${port}` } })
 
@@ -380,7 +380,7 @@ test('the port of METRICS refuses in the one error shape', async () => {
   ])
 })
 
-test('SIGTERM waits for no client of the METRICS port that never ends its request', async () => {
+onSqlite('SIGTERM waits for no client of the METRICS port that never ends its request', async () => {
   const port = await freePort()
   const server = await serve({ folder: temporaryFolder(), settings: { METRICS: `port:${port}` } })
   const slow = await dial(port)
@@ -393,7 +393,7 @@ test('SIGTERM waits for no client of the METRICS port that never ends its reques
   expect(ended.milliseconds).toBeLessThan(5000)
 })
 
-test.each([
+onSqlite.each([
   ['run.mjs', byRunner],
   ['the bin', byBin],
 ])('a server that was started by %s ends with SIGTERM and leaves nothing running', async (_, command) => {
