@@ -170,6 +170,19 @@ test('hash() writes scheme, cost and salt into each hash [NIST63B4-3.1.1.2-store
   expect(hashes[0]).not.toBe(hashes[1])
 })
 
+test('hash() and matches() hand a thread the password and nothing that lies beside it in memory', async () => {
+  const handed: ArrayBufferLike[] = []
+  const run: HashScheduler['run'] = (task, order) => {
+    handed.push(task.password.buffer)
+    return scheduler.run(task, order)
+  }
+  const passwords = createPasswords({ ...scheduler, run }, cost)
+
+  await passwords.matches('SecurePass123', await passwords.hash('SecurePass123', anyOrder), anyOrder)
+
+  expect(handed.map((memory) => Buffer.from(memory).toString())).toEqual(['SecurePass123', 'SecurePass123'])
+})
+
 test.each([
   ['cheaper than a new one would be', storedAt(cost - 1), true],
   ['as dear as a new one', stored, false],

@@ -62,13 +62,13 @@ export function createPasswords(
     hasRoom,
 
     hash: async (password, order) => {
-      const answer = await run({ kind: 'hash', password: Buffer.from(password, 'utf8'), cost }, order)
+      const answer = await run({ kind: 'hash', password: bytesOf(password), cost }, order)
       if (!('hash' in answer)) throw new Error('Cannot hash a password: the hash function failed')
       return answer.hash
     },
 
     matches: async (password, storedHash, order) => {
-      const bytes = Buffer.from(password, 'utf8')
+      const bytes = bytesOf(password)
       const parameters = storedHash === undefined ? undefined : bcryptParameters(storedHash)
       const spentCost = parameters && parameters.cost <= maxStoredCost ? parameters.cost : undefined
       // Plain bcrypt would call passwords equal that differ beyond byte 72 or after a NUL.
@@ -90,4 +90,9 @@ export function createPasswords(
 
     needsRehash: (storedHash) => (bcryptParameters(storedHash)?.cost ?? 0) < cost,
   }
+}
+
+/** In memory of their own: to hand a thread a piece of the pool that `Buffer` cuts from is to hand it a copy of it all. */
+function bytesOf(password: string): Uint8Array {
+  return new TextEncoder().encode(password)
 }
