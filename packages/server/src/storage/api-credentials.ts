@@ -1,7 +1,12 @@
 import type { Kysely, Selectable } from 'kysely'
 import type { ApiCredential, ApiCredentialId } from '../domain/api-credential.ts'
 import type { ApiCredentialStore } from '../domain/store.ts'
+import { prepareQuery } from './prepared-query.ts'
 import type { Schema } from './schema.ts'
+
+const credentialByDigest = prepareQuery((database, { digest }: { digest: string }) =>
+  database.selectFrom('api_credentials').selectAll().where('digest', '=', digest),
+)
 
 export function apiCredentialStore(database: Kysely<Schema>): ApiCredentialStore {
   return {
@@ -15,11 +20,8 @@ export function apiCredentialStore(database: Kysely<Schema>): ApiCredentialStore
     },
 
     findByDigest: async (digest) => {
-      const row = await database
-        .selectFrom('api_credentials')
-        .selectAll()
-        .where('digest', '=', digest)
-        .executeTakeFirst()
+      const { rows } = await credentialByDigest(database, { digest })
+      const [row] = rows
       return row && toApiCredential(row)
     },
 

@@ -18,6 +18,20 @@ const endsAfter = prepareQuery((database, { sequence, now, limit }: Page) =>
     .limit(sql<number>`${limit} + 0`),
 )
 
+const readBounds = prepareQuery((database, _: object) =>
+  database.selectNoFrom(({ selectFrom }) => [
+    selectFrom('revocations')
+      .select(({ fn }) => fn.max('sequence').as('max'))
+      .as('newest'),
+    selectFrom('restores')
+      .select(({ fn }) => fn.max('after_sequence').as('max'))
+      .as('since'),
+    selectFrom('restores')
+      .select(({ fn }) => fn.max('first_list').as('max'))
+      .as('first'),
+  ]),
+)
+
 export function revocationStore(database: Kysely<Schema>, { settle }: Pick<Engine, 'settle'>): RevocationStore {
   return {
     after: async (sequence, page) => {
@@ -33,19 +47,8 @@ export function revocationStore(database: Kysely<Schema>, { settle }: Pick<Engin
     },
 
     bounds: async () => {
-      const { newest, since, first } = await database
-        .selectNoFrom(({ selectFrom }) => [
-          selectFrom('revocations')
-            .select(({ fn }) => fn.max('sequence').as('max'))
-            .as('newest'),
-          selectFrom('restores')
-            .select(({ fn }) => fn.max('after_sequence').as('max'))
-            .as('since'),
-          selectFrom('restores')
-            .select(({ fn }) => fn.max('first_list').as('max'))
-            .as('first'),
-        ])
-        .executeTakeFirstOrThrow()
+      const { rows } = await readBounds(database, {})
+      const [{ newest, since, first }] = rows as [(typeof rows)[number]]
       return { since: Number(since ?? 0), newest: Math.max(newest ?? 0, since ?? 0), firstList: Number(first ?? 0) }
     },
   }

@@ -11,6 +11,17 @@ const nearestUser = prepareQuery((database, { email }: { email: string }) =>
   database.selectFrom('users').selectAll().where('email', '>=', email).orderBy('email').limit(sql<number>`1`),
 )
 
+const insertUser = prepareQuery((database, row: UserRow) =>
+  database
+    .insertInto('users')
+    .values(row)
+    .onConflict((conflict) => conflict.column('email').doNothing()),
+)
+
+const userByEmail = prepareQuery((database, { email }: { email: string }) =>
+  database.selectFrom('users').selectAll().where('email', '=', email),
+)
+
 function userById(database: Kysely<Schema>, { id }: { id: UserId }) {
   return database.selectFrom('users').selectAll().where('id', '=', id)
 }
@@ -38,16 +49,13 @@ const rememberNetwork = prepareQuery((database, { id, network, at }: UserNetwork
 export function userStore(database: Kysely<Schema>): UserStore {
   return {
     insert: async (user) => {
-      const inserted = await database
-        .insertInto('users')
-        .values(toRow(user))
-        .onConflict((conflict) => conflict.column('email').doNothing())
-        .executeTakeFirst()
-      return inserted.numInsertedOrUpdatedRows === 1n
+      const { numAffectedRows } = await insertUser(database, toRow(user))
+      return numAffectedRows === 1n
     },
 
     findByEmail: async (email) => {
-      const row = await database.selectFrom('users').selectAll().where('email', '=', email).executeTakeFirst()
+      const { rows } = await userByEmail(database, { email })
+      const [row] = rows
       return row && toUser(row)
     },
 
