@@ -103,6 +103,12 @@ test.each([
   expect(() => parseStrictJson(text)).toThrow(StrictJsonError)
 })
 
+test('parseStrictJson() says which rule the text broke', () => {
+  const error = outcome(() => parseStrictJson('{"a":1,"a":1}'), String)
+
+  expect(error).toBe('StrictJsonError: JSON text names a member twice')
+})
+
 test.each([
   ['a byte order mark', Buffer.from('\ufeff{}')],
   ['a byte that is not UTF-8', Buffer.from([0x22, 0xff, 0x22])],

@@ -441,6 +441,7 @@ const wrongOptions: [string, object][] = [
   ['clockToleranceSeconds must be', { clockToleranceSeconds: 301 }],
   ['clockToleranceSeconds must be', { clockToleranceSeconds: Number.NaN }],
   ['maxStalenessSeconds must be', { maxStalenessSeconds: 0 }],
+  ['maxStalenessSeconds must be', { maxStalenessSeconds: 86_401 }],
   ['maxStalenessSeconds must be', { maxStalenessSeconds: Number.POSITIVE_INFINITY }],
   ['onStale must be', { onStale: 'ignore' }],
   ['onStale "introspect" needs a credential', { onStale: 'introspect', revocations: 'feed' }],
@@ -458,6 +459,7 @@ const wrongOptions: [string, object][] = [
   ['credential is taken only with', { credential, issuer: 'http://127.example.com' }],
   ['cacheSize must be', { cacheSize: -1 }],
   ['cacheSize must be', { cacheSize: 1.5 }],
+  ['cacheSize must be', { cacheSize: 1_000_001 }],
   ['revocations must be', { revocations: 'on' }],
   ['revocations must be', { revocations: {} }],
   ['revocations must be', { revocations: null }],
@@ -469,6 +471,35 @@ test.each(wrongOptions)('createVerifier() refuses to start: %s, %j', (problem, o
 
   expect(create).toThrow(TypeError)
   expect(create).toThrow(`Cannot create a verifier: ${problem}`)
+})
+
+test.each<[shown: string, options: unknown]>([
+  ['it is undefined', undefined],
+  ['it is null', null],
+  ['it is "x"', 'x'],
+  ['it is "oidc"', { issuer, profile: 'oidc' }],
+  ['it is ["x"]', { issuer, audience: ['x'] }],
+  ['it is 5', { issuer, now: 5 }],
+  ['it is an object', { issuer, revocations: {} }],
+  ['they are ["none"]', { issuer, algorithms: ['none'] }],
+])('createVerifier() says what is in place of what it takes: %s', (shown, options) => {
+  const create = () => createVerifier(options as VerifierOptions)
+
+  expect(create).toThrow(TypeError)
+  expect(create).toThrow(`: ${shown}`)
+})
+
+test.each<Partial<VerifierOptions>>([
+  { clockToleranceSeconds: 300 },
+  { maxStalenessSeconds: 0.1 },
+  { maxStalenessSeconds: 86_400 },
+  { cacheSize: 1_000_000 },
+  { onStale: 'accept' },
+  { onStale: 'introspect', credential, revocations: 'feed' },
+  { keys: undefined, secret: Buffer.alloc(32) },
+  { keys: undefined, secret, algorithms: ['HS256'] },
+])('createVerifier() takes %j', (options) => {
+  expect(() => testVerifier(options)).not.toThrow()
 })
 
 test('createVerifier() does not show a secret that is too short', () => {
