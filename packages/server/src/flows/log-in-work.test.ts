@@ -11,6 +11,7 @@ import type { HashScheduler } from '../hashing/hash-scheduler.ts'
 import type { HashTask } from '../hashing/hash-task.ts'
 import { createPasswords } from '../hashing/passwords.ts'
 import { memoryLimit, unlimited } from '../limits/memory-limit.ts'
+import { countingStore } from '../testing/counting-store.ts'
 import { patientScheduler } from '../testing/patient-scheduler.ts'
 import { testClock } from '../testing/test-clock.ts'
 import { freshDatabase, lookInto, openTestDatabase } from '../testing/test-database.ts'
@@ -22,10 +23,11 @@ import { tallyRefusals } from './tally-refusals.ts'
 async function countedAuth({ cost = 4, attempts = Number.MAX_SAFE_INTEGER, of = freshDatabase() } = {}) {
   const databaseUrl = await of
   const database = openTestDatabase(databaseUrl)
+  const { store, asked } = countingStore(database.store)
   const scheduler = patientScheduler()
   const hashes: HashTask[] = []
   const orders: HashOrder[] = []
-  const room = { isFull: false }
+  const room: { isFull(order: HashOrder): boolean } = { isFull: () => false }
   let between: (() => Promise<unknown>) | undefined
   const run: HashScheduler['run'] = async (task, order) => {
     hashes.push(task)
@@ -36,9 +38,10 @@ async function countedAuth({ cost = 4, attempts = Number.MAX_SAFE_INTEGER, of = 
     return scheduler.run(task, order)
   }
   const assertRoom: HashScheduler['assertRoom'] = (order) => {
-    if (room.isFull) throw new Refusal('OVERLOADED')
+    if (room.isFull(order)) throw new Refusal('OVERLOADED')
     scheduler.assertRoom(order)
   }
+  const hasRoom: HashScheduler['hasRoom'] = (order) => !room.isFull(order) && scheduler.hasRoom(order)
   const log = { debug() {}, info() {}, warn() {}, error() {} }
   const { now } = testClock()
   const secret = randomBytes(32)
@@ -47,8 +50,8 @@ async function countedAuth({ cost = 4, attempts = Number.MAX_SAFE_INTEGER, of = 
 
   await database.migrations.up()
   const auth = createAuth({
-    store: database.store,
-    passwords: createPasswords({ ...scheduler, run, assertRoom }, cost),
+    store,
+    passwords: createPasswords({ ...scheduler, run, assertRoom, hasRoom }, cost),
     limits: {
       loginPerAddress: addressLimit,
       loginPerAccount: accountLimit,
@@ -89,7 +92,7 @@ async function countedAuth({ cost = 4, attempts = Number.MAX_SAFE_INTEGER, of = 
   const duringNextHash = (deed: () => Promise<unknown>) => {
     between = deed
   }
-  return { auth, costOf, hashes, orders, room, duringNextHash, databaseUrl, outside }
+  return { auth, asked, costOf, hashes, orders, room, duringNextHash, databaseUrl, outside }
 }
 
 function callerOf({ accessToken }: { accessToken: string }): Caller {
@@ -157,12 +160,46 @@ test.each([
   expect(orders).toEqual([order, { ...order, isContinued: true }])
 })
 
+/** Strangers fill their line; who is known has another. */
+const strangersWait = ({ purpose }: HashOrder) => purpose === 'login'
+const elsewhere = originAt('198.51.100.1')
+
+test('logIn() lets in who comes from a known network, or on a known device, where strangers find no room', async () => {
+  const { auth, room } = await countedAuth()
+  const { deviceToken: device } = await auth.signUp(ada)
+  room.isFull = strangersWait
+
+  const stranger = auth.logIn({ ...ada, origin: elsewhere })
+  const unknown = auth.logIn({ ...ada, email: 'nobody@example.com' })
+
+  await expect(stranger).rejects.toMatchObject({ code: 'OVERLOADED' })
+  await expect(unknown).rejects.toMatchObject({ code: 'OVERLOADED' })
+  await expect(auth.logIn(ada)).resolves.toBeDefined()
+  await expect(auth.logIn({ ...ada, device, origin: elsewhere })).resolves.toBeDefined()
+})
+
+test('logIn() asks once for the account where there is room, and on a known device always', async () => {
+  const { auth, asked, room } = await countedAuth()
+  const { deviceToken: device } = await auth.signUp(ada)
+  const timesAsked = async (input: { device?: string }) => {
+    asked.length = 0
+    await auth.logIn({ ...ada, ...input })
+    return asked.filter((verb) => verb === 'users.findOrDecoy').length
+  }
+
+  const withRoom = [await timesAsked({}), await timesAsked({ device })]
+  room.isFull = strangersWait
+
+  expect(withRoom).toEqual([1, 1])
+  expect(await timesAsked({ device })).toBe(1)
+})
+
 test('logIn() that finds no room to hash is counted nowhere', async () => {
   const { auth, room } = await countedAuth({ attempts: 1 })
   await auth.signUp(ada)
-  room.isFull = true
+  room.isFull = () => true
   await expect(auth.logIn(ada)).rejects.toMatchObject({ code: 'OVERLOADED' })
-  room.isFull = false
+  room.isFull = () => false
 
   const attempt = auth.logIn(ada)
 
@@ -325,9 +362,9 @@ test('changePassword() orders its hashes as such, and is not sent away between t
 test('changePassword() that finds no room to hash is counted nowhere', async () => {
   const { auth, room } = await countedAuth({ attempts: 1 })
   const caller = callerOf(await auth.signUp(ada))
-  room.isFull = true
+  room.isFull = () => true
   await expect(auth.changePassword({ ...change, caller })).rejects.toMatchObject({ code: 'OVERLOADED' })
-  room.isFull = false
+  room.isFull = () => false
 
   const attempt = auth.changePassword({ ...change, caller })
 
