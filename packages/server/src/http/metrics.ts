@@ -9,6 +9,8 @@ export type Metrics = {
   render(): Promise<string>
   observe(request: { method: string; route: string; status: number; seconds: number }): void
   observeHash(event: HashEvent): void
+  /** A stream of revocations was opened, or ended. */
+  observeStream(change: 1 | -1): void
 }
 
 type MetricsDeps = {
@@ -39,11 +41,17 @@ export function createMetrics({ hashLoad, removedRows, log }: MetricsDeps): Metr
       for (const [table, rows] of Object.entries(removedRows())) this.inc({ table }, rows)
     },
   })
+  const streams = new Gauge({
+    name: 'latchkey_revocation_streams',
+    help: 'Streams of revocations that are open: one for each verifier that follows this server',
+    registers: [register],
+  })
 
   return {
     contentType: register.contentType,
     render: () => Registry.merge([ofProcess, register]).metrics(),
     observe: ({ method, route, status, seconds }) => requests.observe({ method, route, status }, seconds),
+    observeStream: (change) => streams.inc(change),
     observeHash: hashObserver(register, { hashLoad, log }),
   }
 }

@@ -184,6 +184,18 @@ test('GET /api/auth/revocations tells places in lists, and nothing of anybody', 
   expect(told).not.toContain('ada')
 })
 
+test('GET /api/auth/revocations counts the streams that are open in the metrics', async () => {
+  const house = await testHouse()
+  const counted = async () => /^latchkey_revocation_streams (.+)$/m.exec((await house.request('/metrics')).text)?.[1]
+  const before = await counted()
+  const [one] = [await open(house), await open(house)]
+
+  const opened = await counted()
+  await one.body?.cancel()
+
+  expect([before, opened, await counted()]).toEqual(['0', '2', '1'])
+})
+
 /** A stream whose ends a test decides. */
 async function openByHand() {
   const listeners: RevocationListener[] = []
@@ -194,7 +206,8 @@ async function openByHand() {
     subscribe: (listener: RevocationListener) => listeners.push(listener),
   }
   const [endpoint] = revocationEndpoints()
-  const deps = { revocations, settings: { revocationStream: 'public' } } as unknown as HttpDeps
+  const metrics = { observeStream: () => {} }
+  const deps = { revocations, metrics, settings: { revocationStream: 'public' } } as unknown as HttpDeps
   const app = new Hono<HttpEnv>()
   app.use((c, next) => {
     c.set('origin', originAt('192.0.2.1'))

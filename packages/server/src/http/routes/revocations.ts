@@ -81,12 +81,16 @@ export function revocationEndpoints(): Endpoint[] {
         await deps.revocations.catchUp()
         const { network } = c.get('origin')
         const number = open(network)
+        deps.metrics.observeStream(1)
         const stream = streamFrom(c, deps, {
           openedAt,
           isWelcome: () => api === undefined || isStillActive(api, deps),
           // A minute for each of the next dozen streams: they do not all come back at once.
           lifeMilliseconds: streamLifeMilliseconds - (number % 12) * 60_000,
-          onEnd: () => close(network),
+          onEnd: () => {
+            close(network)
+            deps.metrics.observeStream(-1)
+          },
         })
         return answer(c, stream, 200, headers)
       },
