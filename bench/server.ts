@@ -11,6 +11,8 @@ export interface Server extends AsyncDisposable {
   /** From the start of its process to the line that says where it listens. */
   readonly startMilliseconds: number
   residentBytes(): number
+  /** The most that it had at any time. */
+  peakBytes(): number
   usage(): Promise<Usage>
   /** Where its event loop was while the work was done, in shares of the time that it was at work. */
   profile(work: () => Promise<void>): Promise<Shares>
@@ -54,7 +56,8 @@ export async function startProgram(programIn: (folder: string) => Program): Prom
     url,
     port,
     startMilliseconds,
-    residentBytes: () => residentBytesOf(child.pid),
+    residentBytes: () => memoryOf(child.pid, 'VmRSS'),
+    peakBytes: () => memoryOf(child.pid, 'VmHWM'),
     usage: () => ask<Usage>(child, 'usage'),
     async profile(work) {
       await ask(child, 'profile')
@@ -101,8 +104,8 @@ export async function portOf({ stderr }: Pick<ChildProcess, 'stderr'>): Promise<
 }
 
 /** As Linux counts it. */
-function residentBytesOf(pid: number | undefined): number {
-  const kibibytes = /VmRSS:\s+([0-9]+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+function memoryOf(pid: number | undefined, what: 'VmRSS' | 'VmHWM'): number {
+  const kibibytes = new RegExp(`${what}:\\s+([0-9]+) kB`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
   return Number(kibibytes) * 1024
 }
 
