@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, renameSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { promisify } from 'node:util'
 import { Kysely, sql } from 'kysely'
@@ -39,6 +39,24 @@ test('sqliteDialect() makes the file and its folder for their owner alone', asyn
 
   const modes = [dirname(path), path, `${path}-wal`, `${path}-shm`].map((each) => statSync(each).mode & 0o777)
   expect(modes).toEqual([0o700, 0o600, 0o600, 0o600])
+})
+
+test('sqliteDialect() finds the log beside the file, also behind a link and from another folder', async () => {
+  const path = temporaryFile()
+  const link = `${path}-link`
+  writeFileSync(path, '')
+  symlinkSync(path, link)
+  const before = process.cwd()
+  onTestFinished(() => process.chdir(before))
+  process.chdir(dirname(link))
+  const database = testKysely(basename(link))
+  await sql`select 1`.execute(database)
+  process.chdir(before)
+
+  for (let at = 0; at < 200; at += 1) await sql.raw(`create table t${at} (x text) strict`).execute(database)
+
+  expect(existsSync(`${path}-wal`)).toBe(true)
+  await expect.poll(() => statSync(path).size).toBeGreaterThan(100_000)
 })
 
 test('sqliteDialect() makes no file before the first query', async () => {

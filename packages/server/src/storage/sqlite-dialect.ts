@@ -149,8 +149,12 @@ function sqliteDriver(path: string): Driver & Pick<Journal, 'settleAll'> & Reads
   return {
     init: async () => {
       database = openDatabase(path)
-      journal = entersWal(database) ? journalOf(`${path}-wal`, journalKeeper(database)) : undefined
-      checkpoints = journal && checkpointsOf(path)
+      // Where the file is, whatever link names it and wherever the program goes from here. Null in memory.
+      const file = database.location()
+      if (file !== null && entersWal(database)) {
+        journal = journalOf(`${file}-wal`, journalKeeper(database))
+        checkpoints = checkpointsOf(file)
+      }
       connection = sqliteConnection(database, settle)
     },
     acquireConnection: async () => {
