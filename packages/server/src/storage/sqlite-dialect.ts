@@ -266,7 +266,8 @@ function sqliteConnection(database: DatabaseSync, settle: () => Promise<void>): 
       },
       commit: async () => {
         await executeWhenFree(commit)
-        // From here on another's transaction may be open: there is nothing left that could be undone.
+        // Nothing is awaited from here to `settle`: who reads the commit meanwhile must find that it is on its way.
+        // Another's transaction may be open now: there is nothing left that could be undone.
         hasCommitted = true
         end()
         await settle()
