@@ -34,7 +34,10 @@ export const rooms: readonly Room[] = [
         verify,
         'base64url compact-token claims ed25519-point status-bits token-cache token-kinds clock-reading',
       ),
-      ...testsOf(verify, 'held-tokens keys jwt-attacks signature verifier wycheproof strict-json'),
+      ...testsOf(
+        verify,
+        'held-tokens keys jwt-attacks signature verifier introspection discovery wycheproof strict-json',
+      ),
     ],
   },
   {

@@ -33,6 +33,31 @@ test('verifyNow() reads the clock of the system once for a burst of tokens in on
   expect(() => verifier.verifyNow(token)).toThrow(expect.objectContaining({ code: 'AUTH_EXPIRED' }))
 })
 
+test('verifyNow() reads the clock of the system in every turn, also after one with a burst', async () => {
+  const { verifier, token } = testVerifier()
+  const known = tokenOf(key, { claims: claimsOf({ exp: startOfTime + 60 }) })
+  for (let count = 0; count < 40; count += 1) verifier.verifyNow(known)
+  await new Promise(setImmediate)
+  for (const one of [token, token]) verifier.verifyNow(one)
+  await new Promise(setImmediate)
+
+  seconds += 60
+
+  expect(() => verifier.verifyNow(token)).toThrow(expect.objectContaining({ code: 'AUTH_EXPIRED' }))
+})
+
+test('verifyNow() takes tokens of different milliseconds for no burst', () => {
+  const { verifier, token } = testVerifier()
+  for (let count = 0; count < 40; count += 1) {
+    seconds += 0.001
+    verifier.verifyNow(token)
+  }
+
+  seconds += 60
+
+  expect(() => verifier.verifyNow(token)).toThrow(expect.objectContaining({ code: 'AUTH_EXPIRED' }))
+})
+
 test('verifyNow() reads the clock of the system for every token where there is no burst', () => {
   const { verifier, token } = testVerifier()
   for (let count = 0; count < 1 + 31; count += 1) verifier.verifyNow(token)

@@ -214,6 +214,40 @@ test('verify() asks by list and index and passes on that the source is stale', a
   await expect(verifier.ready()).rejects.toMatchObject({ code: 'REVOCATIONS_STALE' })
 })
 
+test('verify() asks by the same list and index again for a token that it remembers', async () => {
+  const asked: TokenStatus[] = []
+  const isRevoked = (status: TokenStatus) => asked.push(status) < 0
+  const verifier = testVerifier({ revocations: sourceOf({ isRevoked }) })
+  const places = [0, 1, 0].map((list, index) => ({ index, uri: `${issuer}/.well-known/status-lists/${list}` }))
+  const tokens = places.map(({ index: idx, uri }) =>
+    tokenOf(key, { claims: claimsOf({ status: { status_list: { idx, uri } } }) }),
+  )
+
+  for (const token of [...tokens, ...tokens]) await verifier.verify(token)
+
+  expect(asked).toEqual([...places, ...places])
+  expect(verifier.status().cache).toEqual({ size: 3, hits: 3, misses: 3 })
+})
+
+test.each([
+  ['refuses', true],
+  ['takes', false],
+])('verify() %s by a source that must be waited for each time', async (_, isRevoked) => {
+  const verifier = testVerifier({ revocations: sourceOf({ assertFresh: async () => {}, isRevoked: () => isRevoked }) })
+  const token = tokenOf(key)
+  const verdict = () => verifier.verify(token).catch(({ code }) => code)
+
+  const verdicts = [await verdict(), await verdict()]
+
+  const taken = expect.objectContaining({ user_id: ada })
+  expect(verdicts).toEqual(Array(2).fill(isRevoked ? 'AUTH_REVOKED' : taken))
+  expect(verifier.status().cache.size).toBe(isRevoked ? 0 : 1)
+})
+
+test('ready() waits for nothing where a source tells at once', async () => {
+  await expect(testVerifier({ revocations: sourceOf({}) }).ready()).resolves.toBeUndefined()
+})
+
 test('verify() refuses a token that names no bit where revocations count', async () => {
   const audience = 'https://api.example.com'
   const claims = {
@@ -318,16 +352,71 @@ test('verifyNow() refuses a token that it remembers once its session is revoked'
   expect(() => verifier.verifyNow(token)).toThrow(expect.objectContaining({ code: 'AUTH_REVOKED' }))
 })
 
+test.each([
+  ['a tenth of a second later', 0.125],
+  ['when the clock is set back', -0.001],
+])('verifyNow() refuses a token that it remembers once its key is gone, %s', async (_, seconds) => {
+  const published = [key.jwk]
+  const { verifier, clock } = rememberingVerifier({ keys: () => ({ keys: [...published] }) })
+  const token = tokenOf(key)
+  for (const one of [token, token]) await verifier.verify(one)
+  published[0] = es256Key('ec-2').jwk
+  await expect(verifier.verify(tokenOf(es256Key('ec-3')))).rejects.toMatchObject({ code: 'AUTH_INVALID' })
+
+  clock.seconds += seconds
+
+  await expect(verifier.verify(token)).rejects.toMatchObject({ code: 'AUTH_INVALID' })
+})
+
+test('verifyNow() reads a clock that is moved by hand for every token, however many come in one turn', () => {
+  const { verifier, clock } = rememberingVerifier()
+  const token = tokenOf(key, { claims: claimsOf({ exp: startOfTime + 60 }) })
+  for (let count = 0; count < 100; count += 1) verifier.verifyNow(token)
+
+  clock.seconds += 60
+
+  expect(() => verifier.verifyNow(token)).toThrow(expect.objectContaining({ code: 'AUTH_EXPIRED' }))
+})
+
+test('verifyNow() refuses a token that it remembers as soon as the verifier is closed', async () => {
+  const opened = await openIssuer(key.jwk)
+  const { verifier } = rememberingVerifier({ ...remote, issuer: opened.url, revocations: 'feed' })
+  const token = tokenOf(key, { claims: claimsOf({ iss: opened.url }) })
+  await verifier.verify(token)
+  const [known, again] = [verifier.verifyNow(token), verifier.verifyNow(token)]
+
+  verifier.close()
+
+  expect(known).toBe(again)
+  expect(() => verifier.verifyNow(token)).toThrow(expect.objectContaining({ code: 'REVOCATIONS_STALE' }))
+})
+
+test('verifyNow() takes what it remembers for no moment longer than the feed is fresh', async () => {
+  const opened = await openIssuer(key.jwk)
+  const feed = { ...remote, issuer: opened.url, revocations: 'feed', maxStalenessSeconds: 60 } as const
+  const { verifier, clock } = rememberingVerifier(feed)
+  const token = tokenOf(key, { claims: claimsOf({ iss: opened.url }) })
+  await verifier.verify(token)
+  clock.seconds += 59.95
+
+  const known = verifier.verifyNow(token)
+  clock.seconds += 0.06
+
+  expect(known).toBeDefined()
+  expect(() => verifier.verifyNow(token)).toThrow(expect.objectContaining({ code: 'REVOCATIONS_STALE' }))
+})
+
 test('verifyNow() refuses a remembered token of a list that is over, and finds the others where they moved', async () => {
   const opened = await openIssuer(key.jwk)
   for (const list of [0, 1]) opened.revoke(list, 5)
   const verifier = testVerifier({ ...remote, issuer: opened.url, revocations: 'feed' })
-  const [first, second] = [0, 1].map((list) => {
-    const status = { status_list: { idx: 9, uri: opened.uriOf(list) } }
+  const [first, second, third] = [0, 1, 1].map((list, at) => {
+    const status = { status_list: { idx: at === 2 ? 11 : 9, uri: opened.uriOf(list) } }
     return tokenOf(key, { claims: claimsOf({ iss: opened.url, status }) })
   })
   const listener = await opened.nextListener()
-  for (const token of [first, second]) await verifier.verify(String(token))
+  for (const token of [first, second, third]) await verifier.verify(String(token))
+  expect(verifier.status().cache.size).toBe(3)
   opened.drop(0)
 
   listener.send(resetEvent('2'))
@@ -337,6 +426,8 @@ test('verifyNow() refuses a remembered token of a list that is over, and finds t
 
   expect(() => verifier.verifyNow(String(first))).toThrow(expect.objectContaining({ code: 'AUTH_REVOKED' }))
   expect(verifier.verifyNow(String(second))).toBeDefined()
+  expect(verifier.verifyNow(String(second))).toBe(verifier.verifyNow(String(second)))
+  expect(verifier.verifyNow(String(third))).toBeDefined()
   next.send(revokedEvent('4', 1, 9))
   await expect.poll(() => verifier.status().revocations?.cursor).toBe('4')
   expect(() => verifier.verifyNow(String(second))).toThrow(expect.objectContaining({ code: 'AUTH_REVOKED' }))
