@@ -87,3 +87,12 @@ test.each<[what: string, token: (house: House) => string]>([
 
   await expect(attempt).rejects.toMatchObject(refused)
 })
+
+test('refreshSession() says why the session of a token that came back has ended', async () => {
+  const house = await houseOfAda()
+  house.clock.advance(60)
+
+  await expect(house.auth.refreshSession({ ...house.used, origin })).rejects.toMatchObject(refused)
+
+  expect(house.database.rows('select revoked_reason as reason from sessions')).toEqual([{ reason: 'refresh_reused' }])
+})
