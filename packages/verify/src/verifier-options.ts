@@ -142,7 +142,7 @@ function isNumber(value: unknown): value is number {
 function readIssuer(issuer: unknown): string {
   const url = typeof issuer === 'string' && URL.canParse(issuer) ? new URL(issuer) : undefined
   const isWeb = url?.protocol === 'https:' || url?.protocol === 'http:'
-  const isPlain = isWeb && !/[?#\s]/.test(String(issuer)) && url?.username === ''
+  const isPlain = isWeb && !/[?#\s]/.test(String(issuer)) && url.username === ''
   demand(isPlain, `issuer must be an http or https URL without query, fragment or user: it is ${shown(issuer)}`)
   return String(issuer)
 }
