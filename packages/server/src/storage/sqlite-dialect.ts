@@ -227,11 +227,14 @@ function sqliteConnection(database: DatabaseSync, settle: () => Promise<void>): 
     return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
   }
 
-  async function executeWhenFree<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
+  /** @param whenDone is called before anybody else can see what the query did */
+  async function executeWhenFree<Row>(query: CompiledQuery, whenDone = () => {}): Promise<QueryResult<Row>> {
     const givesUpAt = performance.now() + busyPatienceMilliseconds
     for (;;) {
       try {
-        return execute<Row>(query)
+        const result = execute<Row>(query)
+        whenDone()
+        return result
       } catch (error) {
         if (!isBusy(error) || performance.now() > givesUpAt) throw toOutage(error)
       }
@@ -258,19 +261,24 @@ function sqliteConnection(database: DatabaseSync, settle: () => Promise<void>): 
     let hasCommitted = false
     return {
       executeQuery: async <Row>(query: CompiledQuery): Promise<QueryResult<Row>> => {
-        const result = await executeWhenFree<Row>(query)
-        if (database.isTransaction || onlyReads(query)) return result
-        end()
-        await settle()
+        let settled: Promise<void> | undefined
+        const result = await executeWhenFree<Row>(query, () => {
+          if (database.isTransaction || onlyReads(query)) return
+          end()
+          settled = settle()
+        })
+        await settled
         return result
       },
       commit: async () => {
-        await executeWhenFree(commit)
-        // Nothing is awaited from here to `settle`: who reads the commit meanwhile must find that it is on its way.
-        // Another's transaction may be open now: there is nothing left that could be undone.
-        hasCommitted = true
-        end()
-        await settle()
+        let settled: Promise<void> | undefined
+        await executeWhenFree(commit, () => {
+          // Another's transaction may be open from here on: there is nothing left that could be undone.
+          hasCommitted = true
+          end()
+          settled = settle()
+        })
+        await settled
       },
       rollback: async () => {
         // A full disk has SQLite undo the transaction by itself: undoing it again would fail, and hide why.

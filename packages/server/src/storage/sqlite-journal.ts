@@ -63,7 +63,7 @@ export function journalOf(path: string, { mend, othersVersion }: JournalKeeper):
     settle,
     settleAll: async () => {
       const version = othersVersion()
-      // Each commit of ours has asked for its sync before who read it comes here.
+      // Each commit of ours asks for its sync before anybody can read it.
       if (version !== undefined && version === settledVersion && !hasFailed) return next ?? running
       await settle()
       settledVersion = version
