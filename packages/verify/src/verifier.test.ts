@@ -138,6 +138,20 @@ test('verify() takes a token by a key that the issuer has just begun to use', as
   expect(opened.keySetRequests()).toBe(2)
 })
 
+test('verify() introspects no token by a new key while the feed is fresh', async () => {
+  const opened = await openIssuer(key.jwk)
+  const onStale = { onStale: 'introspect', credential, revocations: 'feed' } as const
+  const verifier = testVerifier({ ...remote, ...onStale, issuer: opened.url })
+  const next = es256Key('ec-2')
+  await verifier.ready()
+  await opened.nextListener()
+  opened.publish([next.jwk])
+
+  await verifier.verify(tokenOf(next, { claims: claimsOf({ iss: opened.url }) }))
+
+  expect(Object.keys(opened.authorizations())).toEqual(['/api/auth/revocations'])
+})
+
 test('verify() does not ask the issuer again and again for keys that do not exist', async () => {
   const opened = await openIssuer(key.jwk)
   const verifier = testVerifier({ ...remote, issuer: opened.url })
