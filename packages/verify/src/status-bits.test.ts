@@ -35,12 +35,12 @@ test('add() only ever sets bits, and an empty list takes no memory', () => {
   const bits = statusBits(issuer)
   for (const index of [1, 800]) bits.set(0, index)
   const { length } = bits.store.bytes
-  bits.add(0, new Uint8Array(bytesPerList).fill(0b100, 0, 1))
+  bits.add(0, new Uint8Array(bytesPerList).fill(0b100, 0, 2))
   bits.add(1, new Uint8Array(bytesPerList))
 
-  const revoked = [0, 1, 2, 8, 800].map((index) => bits.isRevoked({ uri: uriOf(0), index }))
+  const revoked = [0, 1, 2, 8, 10, 18, 800].map((index) => bits.isRevoked({ uri: uriOf(0), index }))
 
-  expect(revoked).toEqual([false, true, true, false, true])
+  expect(revoked).toEqual([false, true, true, false, true, false, true])
   expect([bits.lists(), bits.memoryBytes()]).toEqual([1, length])
 })
 

@@ -52,6 +52,26 @@ test('tokenCache() holds at least a generation, and mixes none up', () => {
   expect(known).toEqual(newest.toReversed().map((name) => ({ name, index: Number(name) })))
 })
 
+test('tokenCache() keeps what it knows while it takes more memory', () => {
+  const { add, ask } = testCache(2_000)
+  const names = Array.from({ length: 1_500 }, (_, at) => String(at))
+  for (const name of names) add(name)
+
+  const known = names.map(ask)
+
+  expect(known).toEqual(names.map((name) => ({ name, index: Number(name) })))
+})
+
+test('tokenCache() counts a token once, old or young, and none that it was only asked for', () => {
+  const { cache, add, ask } = testCache(2)
+  for (const name of ['1', '2', '3']) add(name)
+
+  const asked = [ask('1')?.name, ask('9')]
+
+  expect(asked).toEqual(['1', undefined])
+  expect(cache.size()).toBe(3)
+})
+
 test('tokenCache() keeps what is asked for, however much comes in between', () => {
   const { add, ask } = testCache(10)
   add('7777')
