@@ -222,8 +222,8 @@ async function clientOf({ port, post }: Server, { account, kind, addresses }: So
 type Memory = { heap: number; resident: number; loopMicroseconds: number }
 
 async function memoryOf(server: Server): Promise<Memory> {
-  const { heapBytes, loopMicroseconds } = await server.usage()
-  return { heap: heapBytes, resident: server.residentBytes(), loopMicroseconds }
+  const { loopMicroseconds } = await server.usage()
+  return { heap: await server.heapBytes(), resident: server.residentBytes(), loopMicroseconds }
 }
 
 type Guess = (job: Omit<Guesses, 'port'>) => Promise<Guessed>

@@ -153,8 +153,7 @@ export async function measureMemory({ each }: Pair, { many, progress }: Requests
   for (let tenth = 0; tenth < 10; tenth += 1) {
     progress(`memory: ${tenth} tenths of ${many} session checks`)
     await drive(ours.server.port, repeat(checks, many / 10), connections, { keeps: false })
-    const { heapBytes } = await ours.server.usage()
-    tenths.push({ heap: heapBytes, resident: ours.server.residentBytes() })
+    tenths.push({ heap: await ours.server.heapBytes(), resident: ours.server.residentBytes() })
   }
   const [first, last] = [tenths[0], tenths.at(-1)]
   if (!first || !last) throw new Error('Cannot measure memory: nothing was asked')

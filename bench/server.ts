@@ -14,6 +14,8 @@ export interface Server extends AsyncDisposable {
   /** The most that it had at any time. */
   peakBytes(): number
   usage(): Promise<Usage>
+  /** After all garbage is collected. */
+  heapBytes(): Promise<number>
   /** Where its event loop was while the work was done, in shares of the time that it was at work. */
   profile(work: () => Promise<void>): Promise<Shares>
   /** Answers with the body of an answer that is 2xx. */
@@ -59,6 +61,7 @@ export async function startProgram(programIn: (folder: string) => Program): Prom
     residentBytes: () => memoryOf(child.pid, 'VmRSS'),
     peakBytes: () => memoryOf(child.pid, 'VmHWM'),
     usage: () => ask<Usage>(child, 'usage'),
+    heapBytes: () => ask<number>(child, 'heapBytes'),
     async profile(work) {
       await ask(child, 'profile')
       await work()
