@@ -8,7 +8,8 @@ import { answer, setHeaders } from './answer.ts'
 import type { HttpContext, HttpDeps, HttpEnv, HttpSettings } from './context.ts'
 import { contractOf } from './contract.ts'
 import { answerJson, type Endpoint } from './endpoint.ts'
-import { baseHeaders, transportSecurity } from './headers.ts'
+import { transportSecurity } from './headers.ts'
+import { labelHeaders } from './node-listener.ts'
 import { arrivalReader } from './origin.ts'
 import { fitsPattern, routerPath } from './path-pattern.ts'
 import { isRefusal, problemOf, refusalOf } from './problem.ts'
@@ -105,7 +106,7 @@ function observe(deps: HttpDeps) {
     const { origin, isSecure } = readArrival(c, deps.newId())
     c.set('origin', origin)
     c.set('isSecure', isSecure)
-    c.set('headers', { ...baseHeaders, 'x-request-id': origin.requestId })
+    c.set('headers', labelHeaders(origin.requestId))
     c.set('cookies', [])
     if (isSecure) setHeaders(c, { 'strict-transport-security': transportSecurity })
 
