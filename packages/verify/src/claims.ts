@@ -66,8 +66,9 @@ export function checkClaims(claims: Claims, rules: ClaimRules, nowSeconds: numbe
   if (iat > latestStart || nbf > latestStart) throw new TokenError('AUTH_INVALID')
   if (nowSeconds >= exp + rules.clockToleranceSeconds) throw new TokenError('AUTH_EXPIRED')
 
-  // Under either profile, and in a token of ours already.
-  return freezeDeeply({ ...claims, user_id: claims['sub'] }) as AccessClaims
+  // A token of ours has it already, and a copy for each would be for nothing.
+  const whole = rules.profile === 'rfc9068' ? { ...claims, user_id: claims['sub'] } : claims
+  return freezeDeeply(whole) as AccessClaims
 }
 
 /** Between which instants, in Unix seconds, claims that have passed go on to pass. */

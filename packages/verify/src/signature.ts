@@ -18,8 +18,7 @@ function check({ algorithm, key }: VerificationKey, signed: Uint8Array, signatur
   switch (algorithm) {
     case 'HS256': {
       const expected = createHmac('sha256', key).update(signed).digest()
-      // Throws where the lengths differ.
-      return timingSafeEqual(expected, signature)
+      return expected.length === signature.length && timingSafeEqual(expected, signature)
     }
     case 'ES256':
       return signature.length === 64 && verify('sha256', signed, { key, dsaEncoding: 'ieee-p1363' }, signature)
