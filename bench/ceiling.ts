@@ -6,22 +6,27 @@ import { bcryptHash } from '../packages/server/src/hashing/bcrypt.ts'
 import type { HashTask } from '../packages/server/src/hashing/hash-task.ts'
 import { person } from './server.ts'
 
-const { product, count, inFlight, cost } = JSON.parse(process.argv[2] ?? '{}')
-const hashers = product === 'Latchkey' ? await ourHashers() : await theirHashers()
-let left: number = count
-await Promise.all(hashers.map((hash) => hash()))
+export type HashOrder = { product: string; count: number; inFlight: number; cost: number }
 
-const startedAt = performance.now()
-await Promise.all(
-  hashers.map(async (hash) => {
-    while (left-- > 0) await hash()
-  }),
-)
-process.send?.(performance.now() - startedAt)
-process.exit(0)
+process.on('message', async (order: HashOrder) => process.send?.(await timeHashes(order)))
+process.once('disconnect', () => process.exit())
+
+async function timeHashes(order: HashOrder): Promise<number> {
+  const hashers = order.product === 'Latchkey' ? await ourHashers(order) : await theirHashers(order)
+  let left = order.count
+  await Promise.all(hashers.map((hash) => hash()))
+
+  const startedAt = performance.now()
+  await Promise.all(
+    hashers.map(async (hash) => {
+      while (left-- > 0) await hash()
+    }),
+  )
+  return performance.now() - startedAt
+}
 
 /** bcrypt in a plain thread for each core. */
-async function ourHashers(): Promise<(() => Promise<unknown>)[]> {
+async function ourHashers({ cost }: HashOrder): Promise<(() => Promise<unknown>)[]> {
   const password = Buffer.from(person.password)
   const task: HashTask = { kind: 'match', password, stored: bcryptHash(password, cost), maxCost: 16, fillers: [] }
   return Array.from({ length: availableParallelism() }, () => {
@@ -34,7 +39,7 @@ async function ourHashers(): Promise<(() => Promise<unknown>)[]> {
 }
 
 /** scrypt as Better Auth calls it, in libuv's pool. */
-async function theirHashers(): Promise<(() => Promise<unknown>)[]> {
+async function theirHashers({ inFlight }: HashOrder): Promise<(() => Promise<unknown>)[]> {
   const name = 'better-auth/crypto'
   const { hashPassword, verifyPassword } = await import(name)
   const hash = await hashPassword(person.password)

@@ -1,9 +1,7 @@
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
-import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { type Answer, exchange, open } from './drive.ts'
 import { addressOf, type Guessed, type Guesses, loginFrom } from './flood-requests.ts'
+import { startHelper } from './helper.ts'
 import { quantile } from './measure.ts'
 import { atMost, type Finding, finding, type Part } from './report.ts'
 import { person, type Server, startLatchkey } from './server.ts'
@@ -65,14 +63,15 @@ export const flood: Part = {
     const owner = await clientOf(server, { account: person, kind: 'browser', addresses: 200 << 16 })
     const other = await clientOf(server, { account: stranger, kind: 'program', addresses: 201 << 16 })
 
-    using guessers = startGuessers(server.port)
+    using guessers = startHelper<Guesses, Guessed>('flood-client.ts')
+    const guess: Guess = (job) => guessers.run({ port: server.port, ...job })
     const before = await memoryOf(server)
     progress(`${size.guessers} guessers at a time at one account, whose owner logs in`)
-    const guesses = await guessAtOne(guessers.guess, owner, size)
+    const guesses = await guessAtOne(guess, owner, size)
     progress(`${size.guessers} guessers at a time, each at another account`)
-    const sprayed = await guessAtAll(guessers.guess, owner, size)
+    const sprayed = await guessAtAll(guess, owner, size)
     progress(`${size.addresses} addresses spend their attempts`)
-    const flooded = await floodOf({ server, before, other, ...guessers, progress }, size)
+    const flooded = await floodOf({ server, before, other, guess, progress }, size)
     return [...guesses, ...sprayed, ...flooded]
   },
 }
@@ -227,23 +226,6 @@ async function memoryOf(server: Server): Promise<Memory> {
 }
 
 type Guess = (job: Omit<Guesses, 'port'>) => Promise<Guessed>
-
-/** Those who guess have a process of their own, which ends with this. */
-function startGuessers(port: number): Disposable & { guess: Guess } {
-  const child = fork(join(import.meta.dirname, 'flood-client.ts'))
-  const lost = once(child, 'exit').then(([code]) => {
-    throw new Error(`Cannot measure: the guessers ended by themselves, with ${code}`)
-  })
-  lost.catch(() => {})
-  return {
-    async guess(job) {
-      child.send({ port, ...job })
-      const [guessed] = await Promise.race([once(child, 'message'), lost])
-      return guessed
-    },
-    [Symbol.dispose]: () => child.disconnect(),
-  }
-}
 
 function otherThan(answered: Guessed['answered'], kinds: readonly string[]): number {
   return sumOf(answered) - kinds.reduce((sum, kind) => sum + (answered[kind] ?? 0), 0)

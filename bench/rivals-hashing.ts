@@ -1,7 +1,6 @@
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
-import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import type { HashOrder } from './ceiling.ts'
+import { startHelper } from './helper.ts'
 import { median, quantile } from './measure.ts'
 import { atMost, type Finding, finding, share } from './report.ts'
 import { inTurns, load, openSessions, type Pair } from './rivals.ts'
@@ -54,15 +53,9 @@ export async function measureThroughput(pair: Pair, size: HashingSize): Promise<
   })
 }
 
-async function timeHashes(order: { product: string; count: number; inFlight: number; cost: number }): Promise<number> {
-  const child = fork(join(import.meta.dirname, 'ceiling.ts'), [JSON.stringify(order)], {
-    execArgv: ['--conditions=latchkey-source'],
-  })
-  const lost = once(child, 'exit').then(([code]) => {
-    throw new Error(`Cannot measure: the hashes alone ended by themselves, with ${code}`)
-  })
-  const [milliseconds] = await Promise.race([once(child, 'message'), lost])
-  return Number(milliseconds)
+async function timeHashes(order: HashOrder): Promise<number> {
+  using ceiling = startHelper<HashOrder, number>('ceiling.ts')
+  return await ceiling.run(order)
 }
 
 /** Session checks, started on time, alone and while others log in without pause. */

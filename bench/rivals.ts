@@ -1,7 +1,6 @@
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
 import { join } from 'node:path'
 import { drive } from './drive.ts'
+import { startHelper } from './helper.ts'
 import { person, type Server, startLatchkey, startProgram } from './server.ts'
 import type { Job, Outcome } from './storm.ts'
 
@@ -130,11 +129,6 @@ export async function openSessions({ rival, server }: Contender, count: number):
 
 /** Runs a load in a process of its own to its end. */
 export async function load(job: Job): Promise<Outcome> {
-  const child = fork(file('storm.ts'))
-  child.send(job)
-  const lost = once(child, 'exit').then(([code]) => {
-    throw new Error(`Cannot measure: the load ended by itself, with ${code}`)
-  })
-  const [outcome] = await Promise.race([once(child, 'message'), lost])
-  return outcome as Outcome
+  using helper = startHelper<Job, Outcome>('storm.ts')
+  return await helper.run(job)
 }

@@ -57,8 +57,7 @@ async function run(job: Job): Promise<Outcome> {
   return { answers, milliseconds: performance.now() - startedAt }
 }
 
-process.once('message', async (job: Job) => {
+process.on('message', async (job: Job) => {
   setPriority(0, job.nice)
-  const outcome = await run(job)
-  process.send?.(outcome, () => process.disconnect?.())
+  process.send?.(await run(job))
 })
