@@ -37,7 +37,7 @@ export type UserStore = {
   findByEmail(email: string): Promise<User | undefined>
   /**
    * The user with this email, or the decoy where there is none: after a row was read and decoded either way, so that the
-   * time tells nothing of which it is. Beyond the last email there is no row to read.
+   * time tells nothing of which it is.
    */
   findOrDecoy(email: string, decoy: User): Promise<{ user: User; isKnown: boolean }>
   findById(id: UserId): Promise<User | undefined>

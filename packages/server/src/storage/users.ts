@@ -6,10 +6,18 @@ import type { Schema } from './schema.ts'
 
 type UserRow = Selectable<Schema['users']>
 
-/** The first account at or after an email: a look-up that finds nothing would be quicker than one that does. */
-const nearestUser = prepareQuery((database, { email }: { email: string }) =>
-  database.selectFrom('users').selectAll().where('email', '>=', email).orderBy('email').limit(sql<number>`1`),
-)
+/**
+ * The first account at or after an email, or else the last before it: a look-up that finds nothing would be quicker than
+ * one that does.
+ */
+const nearestUser = prepareQuery((database, { email }: { email: string }) => {
+  const one = sql<number>`1`
+  const users = database.selectFrom('users').selectAll()
+  const following = users.where('email', '>=', email).orderBy('email').limit(one).as('following')
+  const last = users.orderBy('email', 'desc').limit(one).as('last')
+  const behindAll = database.selectFrom(last).selectAll()
+  return database.selectFrom(following).selectAll().unionAll(behindAll).limit(one)
+})
 
 const insertUser = prepareQuery((database, row: UserRow) =>
   database
