@@ -1,5 +1,7 @@
 /** What a password hash is computed for. Each purpose gets its turn, however many hashes the others ask for. */
-export type HashPurpose = 'login' | 'familiar_login' | 'signup' | 'password_change'
+export const hashPurposes = ['login', 'familiar_login', 'signup', 'password_change'] as const
+
+export type HashPurpose = (typeof hashPurposes)[number]
 
 /** For whom a hash is computed: decides when its turn comes, and whether it comes at all. */
 export type HashOrder = {
@@ -16,7 +18,9 @@ export type HashOrder = {
  * Why a hash was refused: it would have waited too long, did wait too long, found the queue full, came while the server
  * stops, or lost its thread twice.
  */
-export type HashRefusalReason = 'expected_wait' | 'waited' | 'queue_full' | 'stopping' | 'thread_lost'
+export const hashRefusalReasons = ['expected_wait', 'waited', 'queue_full', 'stopping', 'thread_lost'] as const
+
+export type HashRefusalReason = (typeof hashRefusalReasons)[number]
 
 /** What happens to hashes, for who watches. Times are in seconds. */
 export type HashEvent =

@@ -294,6 +294,17 @@ test('METRICS=public shows metrics wherever the server listens', async () => {
   expect(answer.text).toContain('latchkey_password_hashes_pending 0')
 })
 
+test('metrics of hashes stand at zero before the first, so that its rise is seen', async () => {
+  const { request } = await testHouse()
+
+  const { text } = await request('/metrics')
+
+  for (const purpose of ['login', 'familiar_login', 'signup', 'password_change'])
+    expect(text).toContain(`latchkey_password_hash_wait_seconds_count{purpose="${purpose}"} 0`)
+  for (const reason of ['expected_wait', 'waited', 'queue_full', 'stopping', 'thread_lost'])
+    expect(text).toContain(`latchkey_password_hashes_refused_total{reason="${reason}"} 0`)
+})
+
 test('metrics of every server in a process tell of the process, and of requests to itself alone', async () => {
   const one = await testHouse()
   const other = await testHouse()

@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { HashEvent, HashLoad } from '../domain/hash-order.ts'
+import { type HashEvent, type HashLoad, hashPurposes, hashRefusalReasons } from '../domain/hash-order.ts'
 import type { Log } from '../domain/log.ts'
 import { labelHeaders, problemResponse } from './node-listener.ts'
 
@@ -111,6 +111,9 @@ function hashObserver(
     labelNames: ['reason'],
     registers,
   })
+  // A line that appears with its first event hides that event from `rate()`.
+  for (const purpose of hashPurposes) wait.zero({ purpose })
+  for (const reason of hashRefusalReasons) refused.inc({ reason }, 0)
   const dropped = new Counter({
     name: `${prefix}es_dropped_total`,
     help: 'Password hashes that were not begun because their client had gone',
