@@ -10,7 +10,7 @@ import type { Deps } from './deps.ts'
  * @throws {Refusal} AUTH_REVOKED
  */
 export async function readProfile({ store, now }: Deps, caller: Caller): Promise<Profile> {
-  const live = await store.sessions.findLive(caller.sessionId, now())
-  if (!live || live.session.userId !== caller.userId) throw new Refusal('AUTH_REVOKED')
-  return live.profile
+  const profile = await store.sessions.findProfile(caller.sessionId, now())
+  if (profile?.id !== caller.userId) throw new Refusal('AUTH_REVOKED')
+  return profile
 }

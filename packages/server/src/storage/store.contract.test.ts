@@ -257,9 +257,10 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
 
       const profile = { id: ada.id, email: ada.email, createdAt: ada.createdAt, lastLoginAt: undefined }
       expect(live).toEqual({ session, profile })
+      expect(await store.sessions.findProfile(session.id, now)).toEqual(profile)
     })
 
-    test('sessions.findLive() answers undefined to a session that is unknown, revoked, too old, or of a disabled user', async () => {
+    test('sessions.findLive() and findProfile() answer undefined to a session that is unknown, revoked, too old, or of a disabled user', async () => {
       const store = await openFresh()
       const { ada, bob, session, other } = await seeded(store)
       const disabled = sessionOf(bob.id)
@@ -267,15 +268,19 @@ function storeContract(engine: string, openFresh: () => Promise<Store>) {
       await store.sessions.revoke(other.id, logout)
       await store.users.setActive(bob.id, false)
 
-      const live = await Promise.all([
-        store.sessions.findLive(session.id, session.expiresAt - 1),
-        store.sessions.findLive(session.id, session.expiresAt),
-        store.sessions.findLive(other.id, now),
-        store.sessions.findLive(disabled.id, now),
-        store.sessions.findLive(newId() as SessionId, now),
-      ])
+      const asked: [SessionId, number][] = [
+        [session.id, session.expiresAt - 1],
+        [session.id, session.expiresAt],
+        [other.id, now],
+        [disabled.id, now],
+        [newId() as SessionId, now],
+      ]
+      const live = await Promise.all(asked.map((given) => store.sessions.findLive(...given)))
+      const profiles = await Promise.all(asked.map((given) => store.sessions.findProfile(...given)))
 
-      expect(live.map((found) => found?.profile.id)).toEqual([ada.id, undefined, undefined, undefined, undefined])
+      const answered = [ada.id, undefined, undefined, undefined, undefined]
+      expect(live.map((found) => found?.profile.id)).toEqual(answered)
+      expect(profiles.map((profile) => profile?.id)).toEqual(answered)
     })
 
     test('sessions.recordUse() notes when a session was used, and until when its access token lives', async () => {
