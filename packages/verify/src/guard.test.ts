@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { glimpseBearer, readBearer } from './bearer.ts'
 import { admit } from './guard.ts'
+import { codePoint } from './testing/code-point.ts'
 import { adasToken, verifier } from './testing/guarded.ts'
 import { TokenError } from './token-error.ts'
 
@@ -37,7 +38,7 @@ const values = fc.oneof(
     .map((parts) => parts.join('')),
   { weight: 2, arbitrary: fc.constant(`Bearer ${adasToken}`) },
   fc.string(),
-  fc.string({ unit: 'binary' }).map((text) => `Bearer ${text}`),
+  fc.string({ unit: codePoint }).map((text) => `Bearer ${text}`),
 )
 const urls = fc.constantFrom('/x', '/x?', '/x?a=1', '/x?access_token=a', '/x?access%5Ftoken', '/?a=?access_token=1')
 const requests = fc.record({ authorization: fc.array(values, { maxLength: 2 }), url: urls })

@@ -1,11 +1,12 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { parseStrictJson, StrictJsonError } from './strict-json.ts'
+import { codePoint } from './testing/code-point.ts'
 
 const secret = 'correct horse battery staple'
 
 test('parseStrictJson() reads what JSON.stringify() writes, from text and from bytes', () => {
-  const wellFormed = fc.jsonValue({ noUnicodeString: false, maxDepth: 8 }).filter((value) => isStrict(value))
+  const wellFormed = fc.jsonValue({ stringUnit: codePoint, maxDepth: 8 }).filter((value) => isStrict(value))
   fc.assert(
     fc.property(wellFormed, (value) => {
       const text = JSON.stringify(value)
