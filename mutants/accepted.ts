@@ -351,23 +351,21 @@ export const accepted: readonly Accepted[] = [
       ["throw new Error('Cannot fetch the key set: the metadata of the issuer names none')", ';'],
     ],
   ]),
+  ...inVerifier('Who asks for introspection and shows no credential is refused before. The type does not know.', [
+    "if (onStale !== 'introspect' || credential === undefined) return undefined",
+    [['credential === undefined', 'false']],
+  ]),
+  ...inVerifier(
+    'Where nothing is known of the issuer, what is thrown becomes the refusal that an address of none becomes.',
+    [
+      'const endpoint = () => discovery.atHand()?.introspection',
+      [['discovery.atHand()?.introspection', 'discovery.atHand().introspection']],
+    ],
+  ),
   ...inVerifier('Seen where a process does not end: tried in one of its own, which runs the source as it is written.', [
     'return promise.finally(() => clearInterval(awake))',
     [['() => clearInterval(awake)', '() => undefined']],
   ]),
-  ...inVerifier(
-    'How long a request waits for the first load before it is introspected: no test waits for that second.',
-    [
-      "...(onStale === 'introspect' ? { patienceMilliseconds: introspectAfterMilliseconds } : {}),",
-      [
-        ["onStale === 'introspect'", 'true'],
-        ["onStale === 'introspect'", 'false'],
-        ["onStale === 'introspect'", "onStale !== 'introspect'"],
-        ["'introspect'", '""'],
-        ['{ patienceMilliseconds: introspectAfterMilliseconds }', '{}'],
-      ],
-    ],
-  ),
   ...inFile(
     tokenCache,
     'Costs memory, and no answer.',

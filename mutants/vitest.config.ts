@@ -34,6 +34,8 @@ export default defineConfig({
     restoreMocks: true,
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // As long as a test may wait for what comes late on a busy machine: it would count as killed.
+    expect: { poll: { timeout: 5_000 } },
     provide: { engine: 'sqlite' },
   },
 })

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import type { RevocationSource } from './revocation-feed.ts'
 import { resetEvent, revokedEvent, testIssuer } from './testing/issuer.ts'
 import { deadAddress } from './testing/server.ts'
@@ -201,6 +201,45 @@ test('verify() refuses a token whose session was revoked a moment ago', async ()
 
   await expect.poll(() => verifier.status().revocations?.cursor).toBe('1')
   await expect(verifier.verify(token)).rejects.toMatchObject({ code: 'AUTH_REVOKED', status: 401 })
+})
+
+test.each([
+  ['reject', 5_000],
+  ['accept', 5_000],
+  ['introspect', 1_000],
+] as const)(
+  'verify() waits for the first load of the lists, with onStale "%s" for %i ms',
+  async (onStale, patience) => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    endings.push(() => vi.useRealTimers())
+    const { url } = await deadAddress()
+    const verifier = testVerifier({ issuer: url, revocations: 'feed', onStale, credential })
+    let isAnswered = false
+    verifier
+      .verify(tokenOf(key, { claims: claimsOf({ iss: url }) }))
+      .catch(() => {})
+      .finally(() => {
+        isAnswered = true
+      })
+
+    await vi.advanceTimersByTimeAsync(patience - 1)
+    expect(isAnswered).toBe(false)
+    await vi.advanceTimersByTimeAsync(1)
+    await expect.poll(() => isAnswered).toBe(true)
+  },
+)
+
+test('close() ends every connection to the issuer', async () => {
+  const opened = await openIssuer()
+  opened.revoke(0, 5)
+  const keys = { keys: [opened.listKey.jwk] }
+  const verifier = testVerifier({ issuer: opened.url, keys, revocations: 'feed' })
+  await verifier.ready()
+  expect(await opened.connections()).toBeGreaterThan(1)
+
+  verifier.close()
+
+  await expect.poll(() => opened.connections()).toBe(0)
 })
 
 /** Revocations that a test decides. */

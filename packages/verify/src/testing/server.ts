@@ -1,10 +1,13 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { connect } from 'node:net'
+import { promisify } from 'node:util'
 
 /** A real HTTP server on a port of its own, or on the given one. */
 export interface TestServer {
   url: string
   port: number
+  /** How many are open. The server ends none of them by itself. */
+  connections(): Promise<number>
   close(): Promise<void>
 }
 
@@ -13,12 +16,14 @@ export async function serve(listener: RequestListener, port = 0): Promise<TestSe
 }
 
 export async function serving(server: Server, port = 0): Promise<TestServer> {
+  server.keepAliveTimeout = 0
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
   const address = server.address()
   if (typeof address !== 'object' || address === null) throw new Error('Cannot listen')
   return {
     url: `http://127.0.0.1:${address.port}`,
     port: address.port,
+    connections: promisify(server.getConnections.bind(server)),
     close: () => shut(server),
   }
 }
