@@ -28,6 +28,7 @@ export default defineConfig({
   ssr: { resolve: { conditions, externalConditions: conditions } },
   test: {
     include: tests,
+    setupFiles: fileURLToPath(new URL('end-at-failure.ts', import.meta.url)),
     sequence: { sequencer: AsListed },
     // One process for all files that are asked about a mutant, not one each.
     isolate: false,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { authorizationOf, challengeFor, readBearer } from './bearer.ts'
+import { authorizationOf, challengeFor, glimpseBearer, readBearer } from './bearer.ts'
 import { TokenError, type TokenErrorCode, tokenErrors } from './token-error.ts'
 
 const url = '/api/me'
@@ -69,6 +69,27 @@ test.each(['/access_token', '/x?q=access_token', '/x?my_access_token=1', '/x?'])
     expect(readBearer({ authorization: ['Bearer a'], url: target })).toBe('a')
   },
 )
+
+const glimpse = (...authorization: string[]) => glimpseBearer({ authorization, url })
+
+test.each(['Bearer', 'bearer', 'BEARER'])('glimpseBearer() takes what follows "%s" and one space', (scheme) => {
+  expect(glimpse(`${scheme} a b`)).toBe('a b')
+  expect(glimpse(`${scheme} !`)).toBe('!')
+  expect(glimpse(`${scheme} ~`)).toBe('~')
+})
+
+test.each([
+  ...['xearer a', 'Bxarer a', 'Bexrer a', 'Beaxer a', 'Bearxr a', 'Bearex a', 'Bearerxa', 'Bearer', 'Basic YTpi', ''],
+  ...['Bearer  a', 'Bearer\ta', 'Bearer \u007fa', 'Bearer \u0000a', 'Bearer éa', '\u0162earer a'],
+])('glimpseBearer() leaves "%s" to readBearer()', (value) => {
+  expect(glimpse(value)).toBeUndefined()
+})
+
+test('glimpseBearer() leaves to readBearer() no header, two of them, and a token in the query', () => {
+  expect(glimpse()).toBeUndefined()
+  expect(glimpse('Bearer a', 'Bearer a')).toBeUndefined()
+  expect(glimpseBearer({ authorization: ['Bearer a'], url: '/x?access_token=a' })).toBeUndefined()
+})
 
 test('authorizationOf() finds every Authorization header, in any case, and nothing else', () => {
   const raw = ['Host', 'authorization', 'AUTHORIZATION', 'Bearer a', 'x', 'y', 'authorization', 'Bearer b']

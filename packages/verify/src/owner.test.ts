@@ -25,6 +25,8 @@ test.each(hostilePaths)(
 
 test('isOwner() lets nobody pass on a path with a fragment or a foreign separator', () => {
   expect(isOwner({ url: `/api/${ada}#`, parameter: ada }, ada)).toBe(false)
+  expect(isOwner({ url: `/api/${ada}/#`, parameter: ada }, ada)).toBe(false)
+  expect(isOwner({ url: `api/${ada}/%20`, parameter: ada }, ada)).toBe(false)
   expect(isOwner({ url: `/api;x/${ada}`, parameter: ada }, ada)).toBe(false)
   expect(isOwner({ url: `http://x/${ada}`, parameter: ada }, ada)).toBe(false)
 })
