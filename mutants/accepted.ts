@@ -15,6 +15,7 @@ const crypto = 'packages/server/src/crypto'
 const masterKey = `${crypto}/master-key.ts`
 const positions = `${crypto}/list-positions.ts`
 
+const bearer = 'packages/verify/src/bearer.ts'
 const keys = 'packages/verify/src/keys.ts'
 const signature = 'packages/verify/src/signature.ts'
 const tokenCache = 'packages/verify/src/token-cache.ts'
@@ -406,6 +407,40 @@ export const accepted: readonly Accepted[] = [
     'Written over before it is read.',
     ['let allClaims: (AccessClaims | undefined)[] = []', [['[]', '["Stryker was here"]']]],
     ['allClaims = []', [['[]', '["Stryker was here"]']]],
+  ),
+  ...inFile(
+    bearer,
+    'Stands for a value that is no header of ours: whatever it is, it is of another scheme.',
+    ["const value = authorization[0] ?? ''", [["''", '"Stryker was here!"']]],
+    [
+      "const [, scheme, rest = ''] = schemeAndRest.exec(value) ?? []",
+      [
+        ["''", '"Stryker was here!"'],
+        ['[]', '["Stryker was here"]'],
+      ],
+    ],
+  ),
+  ...inFile(
+    bearer,
+    'The same answer on a longer way.',
+    [
+      "if (token === undefined && !isBearer(value)) throw new TokenError('AUTH_MISSING')",
+      [['token === undefined', 'true']],
+    ],
+    [
+      "if (name?.length !== 'authorization'.length || name.toLowerCase() !== 'authorization') continue",
+      [["name?.length !== 'authorization'.length", 'false']],
+    ],
+  ),
+  ...inFile(
+    bearer,
+    'Names and values come in pairs. The type does not know.',
+    ['for (let at = 1; at < rawHeaders.length; at += 2) {', [['at < rawHeaders.length', 'at <= rawHeaders.length']]],
+    [
+      "if (name?.length !== 'authorization'.length || name.toLowerCase() !== 'authorization') continue",
+      [['name?.length', 'name.length']],
+    ],
+    ['if (value !== undefined) values.push(value)', [['value !== undefined', 'true']]],
   ),
   {
     file: 'packages/verify/src/token-status.ts',
