@@ -5,6 +5,8 @@ export interface Room {
   readonly mutate: readonly string[]
   /** In the order in which they are asked, the quickest first. A file's own test comes before all. */
   readonly tests: readonly string[]
+  /** How many mutants are tried side by side: several where most of the time is spent in waiting for what never comes. */
+  readonly atOnce?: number
 }
 
 const server = 'packages/server/src'
@@ -68,6 +70,7 @@ export const rooms: readonly Room[] = [
     name: 'doors',
     mutate: [`${verify}/{bearer,express,fastify,fetch,guard,health,hono,owner,problem}.ts`],
     tests: testsOf(verify, 'problem bearer guard express fastify hono owner late-keys health adapters'),
+    atOnce: 3,
   },
   {
     name: 'feed',
@@ -79,5 +82,6 @@ export const rooms: readonly Room[] = [
       verify,
       'key-source event-stream-parser token-kinds remote-keys discovery revocation-feed introspection verifier',
     ),
+    atOnce: 4,
   },
 ]

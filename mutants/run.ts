@@ -83,7 +83,7 @@ async function judge(room: Room, file: string, Tester: MutationTester): Promise<
     coverageAnalysis: 'perTest',
     // What is computed once, as a file is loaded, asks for every test again: half of the time for a few constants.
     ignoreStatic: true,
-    concurrency: 1,
+    concurrency: room.atOnce ?? 1,
     disableTypeChecks: false,
     reporters: ['progress-append-only'],
     logLevel: 'warn',

@@ -1,4 +1,4 @@
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import { keepAliveAgent } from './http-request.ts'
 import { algorithms, readKeySet } from './keys.ts'
 import { type FeedEndpoints, followRevocations, type RevocationFeed } from './revocation-feed.ts'
@@ -68,10 +68,7 @@ async function followed(changes: Changes = {}) {
   return { issuer, feed, clock, isRevoked, listener: await issuer.nextListener() }
 }
 
-/** Long, so that only what never comes fails on a busy machine. */
-const patience = { timeout: 15_000 }
-const arrived = (condition: () => boolean) =>
-  vi.waitFor(() => expect(condition()).toBe(true), { ...patience, interval: 2 })
+const arrived = (condition: () => boolean) => expect.poll(condition, { interval: 2 }).toBe(true)
 const isFresh = ({ status }: RevocationFeed) => status().state === 'fresh'
 
 const stale = { code: 'REVOCATIONS_STALE', status: 503 }
@@ -158,7 +155,7 @@ test('followRevocations() leaves the stream for another when the issuer says tha
 test('followRevocations() finds an issuer that starts after it', async () => {
   const { port, url } = await deadAddress()
   const { feed } = testFeed(url)
-  await vi.waitFor(() => expect(feed.status().problem).toMatch('ECONNREFUSED'), patience)
+  await expect.poll(() => feed.status().problem).toMatch('ECONNREFUSED')
   const waiting = Promise.resolve(feed.assertFresh())
 
   await openIssuer(port)
@@ -190,7 +187,7 @@ test('followRevocations() counts nothing as proven that a stream tells after it 
 
   listener.send(resetEvent('0') + currentEvent('0', 31))
 
-  await vi.waitFor(() => expect(feed.status().problem).toMatch('answered with 500'), patience)
+  await expect.poll(() => feed.status().problem).toMatch('answered with 500')
   expect(feed.status().state).toBe('stale')
 })
 
@@ -289,7 +286,7 @@ test('followRevocations() dates a heartbeat by what it says, not by when a proxy
 
   listener.send(currentEvent('0', 15) + currentEvent('0', 25))
 
-  await vi.waitFor(() => expect(feed.status().lagMilliseconds).toBe(25_000), patience)
+  await expect.poll(() => feed.status().lagMilliseconds).toBe(25_000)
 })
 
 test('followRevocations() believes no heartbeat from the future', async () => {
@@ -319,7 +316,7 @@ test('followRevocations() polls the lists by their tags while the stream is sile
 
   await arrived(() => isRevoked(1, 4))
   clock.milliseconds += 300
-  await vi.waitFor(() => expect(issuer.requestsOf('/.well-known/status-lists/1')).toBeGreaterThan(1), patience)
+  await expect.poll(() => issuer.requestsOf('/.well-known/status-lists/1')).toBeGreaterThan(1)
 
   await arrived(() => isFresh(feed))
 })
@@ -407,7 +404,7 @@ test.each([
   endings.push(server.close)
   const { feed, isRevoked } = testFeed(server.url)
 
-  await vi.waitFor(() => expect(feed.status().problem).toBe(`the answer was ${status} ${type}`), patience)
+  await expect.poll(() => feed.status().problem).toBe(`the answer was ${status} ${type}`)
 
   expect(isRevoked(0, 1)).toBe(false)
 })
@@ -479,7 +476,7 @@ test('followRevocations() gives up an answer that never ends, and asks again', a
   const issuer = await openIssuer()
   issuer.answerLists((_, response) => response.write('x'.repeat(9 * 1_024 * 1_024)))
   const { feed } = testFeed(issuer.url)
-  await vi.waitFor(() => expect(feed.status().problem).toMatch('the answer has more than 8388608 bytes'), patience)
+  await expect.poll(() => feed.status().problem).toMatch('the answer has more than 8388608 bytes')
 
   issuer.answerLists()
 
@@ -512,7 +509,7 @@ test('followRevocations() lets an old answer take away no list, and counts it as
 
   clock.milliseconds += 1_000
 
-  await vi.waitFor(() => expect(feed.status().problem).toMatch('older than what is known'), patience)
+  await expect.poll(() => feed.status().problem).toMatch('older than what is known')
   expect([isRevoked(2, 7), isRevoked(2, 8), isRevoked(3, 7)]).toEqual([true, false, true])
   expect(feed.status().state).toBe('stale')
 })
@@ -531,7 +528,7 @@ test('followRevocations() takes an old list for no proof', async () => {
 
   clock.milliseconds += 1_000
 
-  await vi.waitFor(() => expect(feed.status().problem).toMatch('older than what is known'), patience)
+  await expect.poll(() => feed.status().problem).toMatch('older than what is known')
   expect(feed.status().state).toBe('stale')
 })
 
