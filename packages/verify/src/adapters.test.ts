@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { doors, handled } from './testing/doors.ts'
 import { adasToken, bearer, bobsToken, refusedHeaders, verifier } from './testing/guarded.ts'
 import { hostilePaths } from './testing/hostile-paths.ts'
@@ -89,3 +90,19 @@ describe.each(Object.entries(doors))('%s', (name, open) => {
     expect(handled).toEqual([])
   })
 })
+
+test.each(['Express', 'Hono', 'Fastify'] as const)(
+  '%s refuses under the id that the answer bears, if it is a UUID, and lets nobody cache the refusal',
+  async (name) => {
+    const server = await doors[name](verifier)
+    onTestFinished(() => server.close())
+    const id = randomUUID()
+
+    const known = await sendRaw(server.port, '/me', [`X-Label: ${id}`])
+    const odd = await sendRaw(server.port, '/me', ['X-Label: x'])
+
+    expect(known).toMatchObject({ status: 401, headers: { 'x-request-id': id }, body: { meta: { request_id: id } } })
+    expect(odd.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/)
+    for (const { headers } of [known, odd]) expect(headers['cache-control']).toBe('no-store')
+  },
+)

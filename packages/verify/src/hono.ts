@@ -4,6 +4,7 @@ import { authorizationOf } from './bearer.ts'
 import type { AccessClaims } from './claims.ts'
 import { describeFetch } from './fetch.ts'
 import { admit, admitOwner, type GuardedRequest, type Verdict } from './guard.ts'
+import type { Problem } from './problem.ts'
 import type { Verifier } from './verifier.ts'
 
 export { health } from './health.ts'
@@ -100,9 +101,15 @@ function follow(
 ): ReturnType<Handler<Env>> {
   if (verdict instanceof Promise) return verdict.then((awaited) => follow(context, next, handler, awaited))
   const { claims, problem } = verdict
-  if (problem) return Promise.resolve(context.body(JSON.stringify(problem.body), problem.status, problem.headers))
+  if (problem) return Promise.resolve(refuse(context, problem))
   context.set('claims', claims)
   return handler(context, next)
+}
+
+function refuse(context: Context<Env>, { status, headers, body }: Problem): Response {
+  // Not handed to `body`: what a middleware before has set by `header` would then stand in their place, also of `no-store`.
+  for (const [name, value] of Object.entries(headers)) context.header(name, value)
+  return context.body(JSON.stringify(body), status)
 }
 
 /** On Node the request as it came; elsewhere what the runtime made of it. */

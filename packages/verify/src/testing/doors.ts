@@ -15,7 +15,8 @@ export const handled: string[] = []
 
 /**
  * One app for each way to guard one, each by the adapter of its framework: `/api/:user_id/tasks` for the owner, `/me` for whoever is
- * signed in, and `/forgotten`, which is guarded for an owner and names none.
+ * signed in, and `/forgotten`, which is guarded for an owner and names none. What has middleware of its own labels the
+ * answer before the guard, if the request asks for it: with the id that `X-Label` names, and as one that may be cached.
  */
 export const doors = {
   Express: (verifier) => serve(expressApp(verifier)),
@@ -32,6 +33,11 @@ function expressApp(verifier: Verifier) {
     handled.push(request.path)
     response.json({ user: request.claims.user_id })
   }
+  app.use((request, response, next) => {
+    const label = request.get('x-label')
+    if (label !== undefined) response.set({ 'x-request-id': label, 'cache-control': 'public' })
+    next()
+  })
   app.get('/api/:user_id/tasks', onExpress.authenticateOwner(verifier), handle)
   app.get('/forgotten', onExpress.authenticateOwner(verifier), handle)
   app.get('/me', onExpress.authenticate(verifier), handle)
@@ -46,6 +52,14 @@ function expressApp(verifier: Verifier) {
 
 export function honoApp(verifier: Verifier) {
   const app = new Hono<{ Variables: onHono.LatchkeyVariables }>()
+  app.use((context, next) => {
+    const label = context.req.header('x-label')
+    if (label !== undefined) {
+      context.header('x-request-id', label)
+      context.header('cache-control', 'public')
+    }
+    return next()
+  })
   app.use('/api/:user_id/*', onHono.authenticateOwner(verifier))
   app.use('/forgotten', onHono.authenticateOwner(verifier))
   app.use('/me', onHono.authenticate(verifier))
@@ -72,6 +86,10 @@ async function openFastify(verifier: Verifier): Promise<TestServer> {
     handled.push(request.url)
     return { user: request.claims.user_id }
   }
+  app.addHook('onRequest', async (request, reply) => {
+    const label = request.headers['x-label']
+    if (label !== undefined) reply.headers({ 'x-request-id': label, 'cache-control': 'public' })
+  })
   app.register(async (owned) => {
     await owned.register(onFastify.authenticateOwner(verifier))
     owned.get('/api/:user_id/tasks', handle)
