@@ -442,6 +442,14 @@ export const accepted: readonly Accepted[] = [
     ],
     ['if (value !== undefined) values.push(value)', [['value !== undefined', 'true']]],
   ),
+  ...inFile('packages/verify/src/fetch.ts', 'Stands for no header: whatever it is, it is of another scheme.', [
+    'return authorization === null ? [] : authorization.split(/,\\s*(?=bearer(?:\\s|$))/i)',
+    [['[]', '["Stryker was here"]']],
+  ]),
+  ...inFile('packages/verify/src/fetch.ts', 'A URL begins with its scheme.', [
+    'return url.slice(start, end < 0 ? undefined : end)',
+    [['end < 0', 'end <= 0']],
+  ]),
   {
     file: 'packages/verify/src/token-status.ts',
     line: "if (typeof uri !== 'string' || typeof index !== 'number' || !Number.isSafeInteger(index) || index < 0) {",

@@ -69,7 +69,7 @@ export const rooms: readonly Room[] = [
   {
     name: 'doors',
     mutate: [`${verify}/{bearer,express,fastify,fetch,guard,health,hono,owner,problem}.ts`],
-    tests: testsOf(verify, 'problem bearer guard express fastify hono owner late-keys health adapters'),
+    tests: testsOf(verify, 'problem bearer guard fetch express fastify hono owner late-keys health adapters'),
     atOnce: 3,
   },
   {

@@ -1,10 +1,15 @@
+import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { glimpseBearer, readBearer } from './bearer.ts'
-import { admit } from './guard.ts'
+import { admit, type Verdict } from './guard.ts'
 import { codePoint } from './testing/code-point.ts'
 import { adasToken, verifier } from './testing/guarded.ts'
+import { ada, hs256Key, issuer, startOfTime, tokenOf } from './testing/tokens.ts'
 import { TokenError } from './token-error.ts'
+import { createVerifier } from './verifier.ts'
+
+const secret = 'a secret of at least 32 bytes, for tests'
 
 const schemes = [
   'Bearer',
@@ -58,6 +63,33 @@ test('admit() gives the verdict that the whole header and the verifier give, be 
   )
   expect(Math.min(tally.admitted, tally.refused)).toBeGreaterThan(100)
 })
+
+const asAda = { authorization: [`Bearer ${adasToken}`], url: '/x', findRequestId: () => undefined }
+
+test('admit() gives its verdict at once where nothing must be waited for', () => {
+  expect(admit(verifier, asAda)).toMatchObject({ claims: { user_id: ada } })
+})
+
+test('admit() passes a fault on', () => {
+  const fault = new Error('not a refusal')
+  const isRevoked = () => {
+    throw fault
+  }
+  const faulty = createVerifier({ issuer, secret, revocations: { isRevoked }, now: () => startOfTime * 1_000 })
+  const token = tokenOf(hs256Key(secret))
+
+  expect(() => admit(faulty, { ...asAda, authorization: [`Bearer ${token}`] })).toThrow(fault)
+})
+
+test.each(['not a UUID', [randomUUID()], 5, undefined])(
+  'admit() refuses under an id of its own in place of %j',
+  (id) => {
+    const { problem } = admit(verifier, { authorization: [], url: '/x', findRequestId: () => id }) as Verdict
+
+    expect(problem?.body.meta.request_id).toMatch(/^[0-9a-f-]{36}$/)
+    expect(problem?.body.meta.request_id).not.toEqual(id)
+  },
+)
 
 test('glimpseBearer() takes the same token as readBearer(), wherever both find one', () => {
   fc.assert(
