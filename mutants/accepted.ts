@@ -17,6 +17,7 @@ const positions = `${crypto}/list-positions.ts`
 
 const bearer = 'packages/verify/src/bearer.ts'
 const keys = 'packages/verify/src/keys.ts'
+const owner = 'packages/verify/src/owner.ts'
 const signature = 'packages/verify/src/signature.ts'
 const tokenCache = 'packages/verify/src/token-cache.ts'
 const statusBits = 'packages/verify/src/status-bits.ts'
@@ -449,6 +450,69 @@ export const accepted: readonly Accepted[] = [
   ...inFile('packages/verify/src/fetch.ts', 'A URL begins with its scheme.', [
     'return url.slice(start, end < 0 ? undefined : end)',
     [['end < 0', 'end <= 0']],
+  ]),
+  ...inFile(
+    'packages/verify/src/health.ts',
+    'Neither is looked at further: a patience that was given up, and which kind of no it was.',
+    [
+      'const patience = setTimeout(patienceMilliseconds, false, { signal: ended.signal }).catch(() => false)',
+      [
+        ['() => false', '() => undefined'],
+        ['false', 'true'],
+      ],
+    ],
+    ['() => false,', [['() => false', '() => undefined']]],
+  ),
+  ...inFile('packages/verify/src/hono.ts', 'What is looked for and not there is of no type either.', [
+    "if (!('rawHeaders' in incoming) || !('url' in incoming)) return undefined",
+    [
+      ["!('rawHeaders' in incoming) || !('url' in incoming)", 'false'],
+      ["!('rawHeaders' in incoming) || !('url' in incoming)", "!('rawHeaders' in incoming) && !('url' in incoming)"],
+    ],
+  ]),
+  ...inFile(owner, 'Of a target that begins with its query no segment is plain.', [
+    'const path = query < 0 ? url : url.slice(0, query)',
+    [['query < 0', 'query <= 0']],
+  ]),
+  ...inFile(
+    owner,
+    'The same answer on a longer way: the quick look gives up where it need not.',
+    [
+      'if (plainPath.test(path) && isSegmentAt(path.indexOf(userId), path, userId)) return true',
+      [['plainPath.test(path) && isSegmentAt(path.indexOf(userId), path, userId)', 'false']],
+    ],
+    [
+      'function isSegmentAt(at: number, path: string, { length }: string): boolean {',
+      [
+        [
+          "{\n  return at > 0 && path[at - 1] === '/' && (at + length === path.length || path[at + length] === '/')\n}",
+          '{}',
+        ],
+      ],
+    ],
+    [
+      "return at > 0 && path[at - 1] === '/' && (at + length === path.length || path[at + length] === '/')",
+      [
+        ["at > 0 && path[at - 1] === '/' && (at + length === path.length || path[at + length] === '/')", 'false'],
+        ['at > 0', 'at <= 0'],
+        ['at - 1', 'at + 1'],
+        ["'/'", '""'],
+        [
+          "at + length === path.length || path[at + length] === '/'",
+          "at + length === path.length && path[at + length] === '/'",
+        ],
+        ['at + length === path.length', 'false'],
+        ['at + length', 'at - length'],
+        ["path[at + length] === '/'", 'false'],
+      ],
+    ],
+  ),
+  ...inFile(owner, 'Before the first character there is no slash.', [
+    "return at > 0 && path[at - 1] === '/' && (at + length === path.length || path[at + length] === '/')",
+    [
+      ['at > 0', 'true'],
+      ['at > 0', 'at >= 0'],
+    ],
   ]),
   {
     file: 'packages/verify/src/token-status.ts',

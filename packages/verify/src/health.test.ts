@@ -116,6 +116,16 @@ test('healthOf() answers within a second where the issuer was never reached', as
   expect(body).toMatchObject({ status: 'unavailable', revocations: 'waiting', lag_seconds: null, cursor: null })
 })
 
+test('healthOf() leaves no timer behind that would keep the process alive', async () => {
+  const verifier = createVerifier({ issuer: 'https://auth.example.com', keys: { keys: [key.jwk] }, revocations: 'off' })
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+  const before = timers()
+
+  await healthOf(verifier)
+
+  expect(timers()).toBeLessThanOrEqual(before)
+})
+
 test('healthOf() tells nothing of revocations where they are off', async () => {
   const verifier = createVerifier({ issuer: 'https://auth.example.com', keys: { keys: [key.jwk] }, revocations: 'off' })
 

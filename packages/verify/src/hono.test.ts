@@ -92,3 +92,21 @@ test.each(Object.entries({ authenticateOwner: honoApp, withOwnerAuthentication: 
     expect((await request()).status).toBe(401)
   },
 )
+
+test.each([
+  null,
+  { incoming: null },
+  { incoming: 'x' },
+  { incoming: {} },
+  { incoming: { rawHeaders: 'x', url: '/' } },
+  { incoming: { rawHeaders: ['Authorization', `Bearer ${bobsToken}`], url: 1 } },
+])('authenticateOwner() looks at the request where the environment holds no other: %j', async (environment) => {
+  const headers = { authorization: `Bearer ${adasToken}` }
+
+  const answer = await honoApp(verifier).fetch(
+    new Request(`http://localhost/api/${ada}/tasks`, { headers }),
+    environment,
+  )
+
+  expect(answer.status).toBe(200)
+})
