@@ -514,6 +514,18 @@ export const accepted: readonly Accepted[] = [
       ['at > 0', 'at >= 0'],
     ],
   ]),
+  ...inFile('packages/verify/src/discovery.ts', 'Stands for no header: whatever it is, it names no age.', [
+    "renewAt = elapsed() + maxAgeOf(String(answer.headers['cache-control'] ?? '')) * 1_000",
+    [["''", '"Stryker was here!"']],
+  ]),
+  ...inFile(
+    'packages/verify/src/discovery.ts',
+    'Never reached: nothing but errors is thrown. The type does not know.',
+    [
+      "const reason = cause instanceof Error ? cause.message : 'the issuer could not be asked'",
+      [["'the issuer could not be asked'", '""']],
+    ],
+  ),
   {
     file: 'packages/verify/src/token-status.ts',
     line: "if (typeof uri !== 'string' || typeof index !== 'number' || !Number.isSafeInteger(index) || index < 0) {",

@@ -1,5 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { discover } from './discovery.ts'
 import { keepAliveAgent } from './http-request.ts'
 import { metadataOf, testIssuer } from './testing/issuer.ts'
@@ -57,6 +57,18 @@ test('discover() finds what the metadata names, and asks for nothing before [RFC
   })
   expect(atHand()).toEqual(found)
   expect(paths).toEqual([path])
+})
+
+test('discover() asks for JSON', async () => {
+  const accepted: unknown[] = []
+  const { issuer } = await open((url) => (request, response) => {
+    accepted.push(request.headers.accept)
+    goodOne(url)(request, response)
+  })
+
+  await testDiscovery(issuer).find()
+
+  expect(accepted).toEqual(['application/json'])
 })
 
 test.each([
@@ -135,9 +147,11 @@ const foreign: [string, (issuer: string) => unknown][] = [
   ['another scheme', (issuer) => `${issuer.replace('http:', 'https:')}/x`],
   ['a host that begins alike', (issuer) => `${issuer}.example.com/x`],
   ['a user', (issuer) => `${issuer.replace('//', '//user@')}/x`],
+  ['a password alone', (issuer) => `${issuer.replace('//', '//:password@')}/x`],
   ['a fragment', (issuer) => `${issuer}/x#y`],
   ['a path alone', () => '/x'],
   ['no text', () => ['x']],
+  ['an address in a list', (issuer) => [`${issuer}/x`]],
   ['null', () => null],
 ]
 
@@ -195,7 +209,9 @@ test('discover() gives up on an issuer that does not answer', async () => {
 test('discover() fails when nobody listens, and asks again the next time', async () => {
   const { port, url } = await deadAddress()
   const { find } = testDiscovery(url)
-  await expect(find()).rejects.toThrow('ECONNREFUSED')
+  const refused = find()
+  await expect(refused).rejects.toThrow('Cannot read the metadata of the issuer: ')
+  await expect(refused).rejects.toMatchObject({ cause: { code: 'ECONNREFUSED' } })
 
   const server = await serve(goodOne(url), port)
   endings.push(server.close)
@@ -209,15 +225,31 @@ test('discover() asks again in the background when the metadata is as old as it 
   await find()
   clock.milliseconds += 59_999
   await find()
-  const before = paths.length
+  await fetch(`${issuer}/last`)
+  const before = [...paths]
   answerBy(sending({ ...metadataOf(issuer), jwks_uri: `${issuer}/moved` }))
 
   clock.milliseconds += 1
   const old = await find()
 
   await expect.poll(() => atHand()?.keySet).toBe(`${issuer}/moved`)
-  expect(before).toBe(1)
+  expect(before).toEqual([path, '/last'])
   expect(old.keySet).toBe(`${issuer}/.well-known/jwks.json`)
+})
+
+test('discover() asks the clock of the process where it is given none', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] })
+  endings.push(() => vi.useRealTimers())
+  const { issuer, paths } = await open(goodOne)
+  const agent = keepAliveAgent(issuer, 1)
+  endings.push(() => agent.destroy())
+  const { find } = discover({ issuer, agent })
+  await find()
+
+  vi.advanceTimersByTime(300_000)
+  await find()
+
+  await expect.poll(() => paths).toEqual([path, path])
 })
 
 test('discover() keeps what it knows when the metadata cannot be had again, and asks at most every 30 seconds', async () => {
