@@ -28,7 +28,7 @@ export function watchForDrain(server: Server): () => Promise<void> {
     const previous = newest.get(socket)
     newest.set(socket, { incoming, outgoing })
     if (isDraining) endAfter(outgoing, previous?.outgoing)
-    outgoing.once('close', () => {
+    outgoing.on('close', () => {
       if (newest.get(socket)?.outgoing === outgoing) newest.delete(socket)
     })
   })

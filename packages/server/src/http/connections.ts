@@ -70,9 +70,9 @@ export function boundConnections(server: Server, { inAll, perNetwork, trustedPro
     const owe = () => {
       if (!outgoing.closed) wake(socket)
     }
-    // Only then the parser has said whether a body is to come.
-    setImmediate(() => (incoming.complete ? owe() : incoming.once('end', owe)))
-    outgoing.once('close', () => {
+    // The parser is through with the bytes at hand then, and has said whether a body is to come.
+    process.nextTick(() => (incoming.complete ? owe() : incoming.once('end', owe)))
+    outgoing.on('close', () => {
       if (!socket.destroyed) rest(socket)
     })
   })

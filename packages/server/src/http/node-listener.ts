@@ -128,8 +128,9 @@ function watchPending(server: Server): (socket: Socket) => ServerResponse | unde
   server.prependListener('request', (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const { socket } = incoming
     const ofSocket = exchanges.get(socket) ?? new Map()
-    exchanges.set(socket, ofSocket.set(outgoing, incoming))
-    outgoing.once('close', () => ofSocket.delete(outgoing))
+    if (ofSocket.size === 0) exchanges.set(socket, ofSocket)
+    ofSocket.set(outgoing, incoming)
+    outgoing.on('close', () => ofSocket.delete(outgoing))
   })
   return (socket) => [...(exchanges.get(socket) ?? [])].findLast(([, { complete }]) => complete)?.[0]
 }
