@@ -67,6 +67,25 @@ test('sqliteDialect() makes no file before the first query', async () => {
   expect(statSync(path, { throwIfNoEntry: false })).toBeUndefined()
 })
 
+test('sqliteDialect() names the columns of a row, also those that another process added since the query was first asked', async () => {
+  const path = temporaryFile()
+  const database = testKysely(path)
+  await sql`create table t (a, b)`.execute(database)
+  await sql`insert into t values (1, 'two')`.execute(database)
+  const queries = [sql`select a, b as c from t`, sql`select t.*, 'last' as z from t`]
+  const ask = () => Promise.all(queries.map(async (query) => (await query.execute(database)).rows))
+  const before = await ask()
+
+  const other = new DatabaseSync(path)
+  other.exec("alter table t add column added default 'new'")
+  other.close()
+  const after = await ask()
+
+  const [named] = before
+  expect(before).toEqual([[{ a: 1, c: 'two' }], [{ a: 1, b: 'two', z: 'last' }]])
+  expect(after).toEqual([named, [{ a: 1, b: 'two', added: 'new', z: 'last' }]])
+})
+
 test('sqliteDialect() refuses every query after it was closed', async () => {
   const database = testKysely(':memory:')
   await sql`select 1`.execute(database)

@@ -200,7 +200,12 @@ function journalKeeper(database: DatabaseSync): JournalKeeper {
   }
 }
 
-type Prepared = { statement: StatementSync; hasRows: boolean }
+type Prepared = {
+  statement: StatementSync
+  hasRows: boolean
+  /** Where its rows come as arrays. */
+  columns: readonly string[] | undefined
+}
 
 /** `end` lets the next holder begin. */
 type Connection = ReadsNow & { take(end: () => void): Turn }
@@ -214,15 +219,22 @@ function sqliteConnection(database: DatabaseSync, settle: () => Promise<void>): 
     if (statements.size >= maxStatements) statements.clear()
     const statement = database.prepare(sql)
     // To ask it at each run would cost more than to run it.
-    const prepared = { statement, hasRows: statement.columns().length > 0 }
+    const columns = statement.columns().map(({ name }) => name)
+    // What `*` stands for changes where another process migrates.
+    const namesColumns = !sql.includes('*')
+    statement.setReturnArrays(namesColumns)
+    const prepared = { statement, hasRows: columns.length > 0, columns: namesColumns ? columns : undefined }
     statements.set(sql, prepared)
     return prepared
   }
 
   function execute<Row>({ sql, parameters }: CompiledQuery): QueryResult<Row> {
-    const { statement, hasRows } = prepare(sql)
+    const { statement, hasRows, columns } = prepare(sql)
     const values = parameters as SQLInputValue[]
-    if (hasRows) return { rows: statement.all(...values) as Row[] }
+    if (hasRows) {
+      const rows = statement.all(...values)
+      return { rows: (columns ? named(rows as unknown as unknown[][], columns) : rows) as Row[] }
+    }
     const { changes, lastInsertRowid } = statement.run(...values)
     return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
   }
@@ -292,6 +304,15 @@ function sqliteConnection(database: DatabaseSync, settle: () => Promise<void>): 
   }
 
   return { take, readNow }
+}
+
+/** Node itself would make each row a dictionary, with names that it makes anew each time: dearer than a short query. */
+function named(rows: readonly unknown[][], columns: readonly string[]): object[] {
+  return rows.map((values) => {
+    const row: Record<string, unknown> = {}
+    for (let at = 0; at < columns.length; at += 1) row[columns[at] ?? ''] = values[at]
+    return row
+  })
 }
 
 /** Primary result codes (https://sqlite.org/rescode.html): what lies with the file or its disk, and may pass. */
