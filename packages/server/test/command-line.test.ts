@@ -65,7 +65,7 @@ onSqlite.each([
   expect(stderr).toMatch(/^latchkey: .+\nlatchkey --help lists the commands\n$/)
 })
 
-test.each([
+onSqlite.each([
   [['fly'], 'USAGE', 'there is no command "fly" with these words'],
   [['secret', '--loud'], 'USAGE', expect.stringMatching(/^Unknown option '--loud'/)],
   [['users', 'list'], 'FAILED', expect.stringMatching(/^Cannot (open DATABASE_URL|use this database)/)],
@@ -190,7 +190,7 @@ test('latchkey migrate --plan prints the SQL that migrate runs, and changes noth
   expect(await run(['migrate'], { folder })).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Nothing to do/) })
 })
 
-test('latchkey migrate refuses a database that is newer than the program', async () => {
+onSqlite('latchkey migrate refuses a database that is newer than the program', async () => {
   const { folder, database } = await migratedFolder()
   database.run(`insert into kysely_migration (name, timestamp) values ('9999-from-the-future', '2030')`)
 
@@ -215,7 +215,7 @@ onSqlite.each([[['users', 'list']], [['keys', 'rotate']], [['backup', 'copy.db']
   },
 )
 
-test('users and keys ask for a migrated database', async () => {
+onSqlite('users and keys ask for a migrated database', async () => {
   const folder = temporaryFolder()
   writeFileSync(join(folder, 'empty.db'), '')
 
@@ -299,7 +299,7 @@ onSqlite('latchkey users create takes no password as an argument, and does not r
   expect(database.rows('select id from users')).toEqual([])
 })
 
-test('latchkey users show and list tell accounts by email and id, and no hash', async () => {
+onSqlite('latchkey users show and list tell accounts by email and id, and no hash', async () => {
   const { folder, ada } = await folderWithAda()
 
   const outcomes = [
@@ -372,20 +372,23 @@ async function serverWithSessions() {
   return { folder, server, adas, bobs, codes, refresh, database: lookInto(databaseOf(folder)) }
 }
 
-test('latchkey users logout ends every session of one user at a server that runs beside it [ASVS 7.4.5]', async () => {
-  const { folder, server, adas, codes, refresh, database } = await serverWithSessions()
+onSqlite(
+  'latchkey users logout ends every session of one user at a server that runs beside it [ASVS 7.4.5]',
+  async () => {
+    const { folder, server, adas, codes, refresh, database } = await serverWithSessions()
 
-  const { code, stdout } = await run(['users', 'logout', email, '--json'], { folder })
+    const { code, stdout } = await run(['users', 'logout', email, '--json'], { folder })
 
-  expect(await codes()).toEqual(['AUTH_REVOKED', 'AUTH_REVOKED', 'alive'])
-  expect(code).toBe(0)
-  expect(JSON.parse(stdout)).toMatchObject({ user_id: adas.user_id, email, is_active: true, ended: 2 })
-  expect((await refresh(adas)).status).toBe(401)
-  expect((await server.request('/api/auth/login', { body: { email, password } })).status).toBe(200)
-  expect(database.events().filter(({ event_type }) => event_type === 'sessions_revoked')).toEqual([
-    expect.objectContaining({ user_id: adas.user_id, ip_address: 'local', user_agent: 'latchkey command line' }),
-  ])
-})
+    expect(await codes()).toEqual(['AUTH_REVOKED', 'AUTH_REVOKED', 'alive'])
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ user_id: adas.user_id, email, is_active: true, ended: 2 })
+    expect((await refresh(adas)).status).toBe(401)
+    expect((await server.request('/api/auth/login', { body: { email, password } })).status).toBe(200)
+    expect(database.events().filter(({ event_type }) => event_type === 'sessions_revoked')).toEqual([
+      expect.objectContaining({ user_id: adas.user_id, ip_address: 'local', user_agent: 'latchkey command line' }),
+    ])
+  },
+)
 
 test('latchkey users logout --all ends every session of everyone at a server that runs beside it [ASVS 7.4.5]', async () => {
   const { folder, server, adas, bobs, codes, refresh, database } = await serverWithSessions()
@@ -412,7 +415,7 @@ onSqlite('latchkey users logout says in words how many sessions it ended', async
   expect(all.stdout).toBe('Ended 0 sessions of everyone\n')
 })
 
-test('latchkey users enable lets a user log in again at a server that runs beside it', async () => {
+onSqlite('latchkey users enable lets a user log in again at a server that runs beside it', async () => {
   const folder = temporaryFolder()
   const server = await serve({ folder })
   await server.request('/api/auth/signup', { body: { email, password } })
@@ -426,7 +429,7 @@ test('latchkey users enable lets a user log in again at a server that runs besid
   expect((await server.request('/api/auth/login', { body: { email, password } })).status).toBe(200)
 })
 
-test('latchkey users create makes an account that can log in at a server that runs beside it', async () => {
+onSqlite('latchkey users create makes an account that can log in at a server that runs beside it', async () => {
   const folder = temporaryFolder()
   const server = await serve({ folder })
 
@@ -435,22 +438,25 @@ test('latchkey users create makes an account that can log in at a server that ru
   expect((await server.request('/api/auth/login', { body: { email, password } })).status).toBe(200)
 })
 
-test('latchkey keys rotate publishes a new key beside a running server, whose tokens stay good [ASVS 13.3.4]', async () => {
-  const folder = temporaryFolder()
-  const server = await serve({ folder })
-  const { token } = (await server.request('/api/auth/signup', { body: { email, password } })).json()
+onSqlite(
+  'latchkey keys rotate publishes a new key beside a running server, whose tokens stay good [ASVS 13.3.4]',
+  async () => {
+    const folder = temporaryFolder()
+    const server = await serve({ folder })
+    const { token } = (await server.request('/api/auth/signup', { body: { email, password } })).json()
 
-  const rotated = await run(['keys', 'rotate', '--json'], { folder })
-  const listed = await run(['keys', 'list', '--json'], { folder })
+    const rotated = await run(['keys', 'rotate', '--json'], { folder })
+    const listed = await run(['keys', 'list', '--json'], { folder })
 
-  const { kid, activates_at } = JSON.parse(rotated.stdout)
-  const kids = JSON.parse(listed.stdout).keys.map((key: { kid: string }) => key.kid)
-  expect(kids).toHaveLength(2)
-  expect(kids).toContain(kid)
-  expect(Date.parse(activates_at) - Date.now()).toBeGreaterThan(500_000)
-  expect(rotated.stdout + listed.stdout).not.toMatch(/"d":|PRIVATE/)
-  expect((await server.request('/api/auth/me', { token })).status).toBe(200)
-})
+    const { kid, activates_at } = JSON.parse(rotated.stdout)
+    const kids = JSON.parse(listed.stdout).keys.map((key: { kid: string }) => key.kid)
+    expect(kids).toHaveLength(2)
+    expect(kids).toContain(kid)
+    expect(Date.parse(activates_at) - Date.now()).toBeGreaterThan(500_000)
+    expect(rotated.stdout + listed.stdout).not.toMatch(/"d":|PRIVATE/)
+    expect((await server.request('/api/auth/me', { token })).status).toBe(200)
+  },
+)
 
 onSqlite('latchkey keys rotate says when running servers have the new key', async () => {
   const { folder } = await folderWithAda()
@@ -471,33 +477,39 @@ onSqlite('latchkey keys list prints a line for each published key', async () => 
   expect(stdout).toMatch(/^[\w-]{43} {2}ES256\n$/)
 })
 
-test('latchkey apis add prints a credential once and alone, and a server that runs beside it takes it at once', async () => {
-  const folder = temporaryFolder()
-  const server = await serve({ folder })
-  const { token } = (await server.request('/api/auth/signup', { body: { email, password } })).json()
+onSqlite(
+  'latchkey apis add prints a credential once and alone, and a server that runs beside it takes it at once',
+  async () => {
+    const folder = temporaryFolder()
+    const server = await serve({ folder })
+    const { token } = (await server.request('/api/auth/signup', { body: { email, password } })).json()
 
-  const forScripts = await run(['apis', 'add', 'tasks', '--json'], { folder })
-  const forPeople = await run(['apis', 'add', 'mail'], { folder })
+    const forScripts = await run(['apis', 'add', 'tasks', '--json'], { folder })
+    const forPeople = await run(['apis', 'add', 'mail'], { folder })
 
-  const { credential, ...api } = JSON.parse(forScripts.stdout)
-  const printed = forPeople.stdout.slice(0, -1)
-  const answers = [await introspect(server.url, credential, token), await introspect(server.url, printed, token)]
-  const listed = await run(['apis', 'list', '--json'], { folder })
-  const lines = await run(['apis', 'list'], { folder })
-  expect(api).toEqual({
-    name: 'tasks',
-    created_at: expect.stringMatching(instant),
-    last_used_at: null,
-    revoked_at: null,
-  })
-  expect(answers.map(({ body }) => body.active)).toEqual([true, true])
-  expect([forScripts.stderr, forPeople.stderr]).toEqual(['', 'This credential of mail is not shown again\n'])
-  expect(JSON.parse(listed.stdout).apis).toMatchObject([{ name: 'mail' }, { ...api, last_used_at: expect.any(String) }])
-  expect(lines.stdout).toMatch(/^mail {2}active {2}created \S+ {2}last used \S+Z\ntasks {2}active .*\n$/)
-  expect(listed.stdout + lines.stdout + server.stdout()).not.toContain('lka_')
-})
+    const { credential, ...api } = JSON.parse(forScripts.stdout)
+    const printed = forPeople.stdout.slice(0, -1)
+    const answers = [await introspect(server.url, credential, token), await introspect(server.url, printed, token)]
+    const listed = await run(['apis', 'list', '--json'], { folder })
+    const lines = await run(['apis', 'list'], { folder })
+    expect(api).toEqual({
+      name: 'tasks',
+      created_at: expect.stringMatching(instant),
+      last_used_at: null,
+      revoked_at: null,
+    })
+    expect(answers.map(({ body }) => body.active)).toEqual([true, true])
+    expect([forScripts.stderr, forPeople.stderr]).toEqual(['', 'This credential of mail is not shown again\n'])
+    expect(JSON.parse(listed.stdout).apis).toMatchObject([
+      { name: 'mail' },
+      { ...api, last_used_at: expect.any(String) },
+    ])
+    expect(lines.stdout).toMatch(/^mail {2}active {2}created \S+ {2}last used \S+Z\ntasks {2}active .*\n$/)
+    expect(listed.stdout + lines.stdout + server.stdout()).not.toContain('lka_')
+  },
+)
 
-test('latchkey apis revoke makes a credential void at once at a server that runs beside it', async () => {
+onSqlite('latchkey apis revoke makes a credential void at once at a server that runs beside it', async () => {
   const folder = temporaryFolder()
   const server = await serve({ folder })
   const { credential } = JSON.parse((await run(['apis', 'add', 'tasks', '--json'], { folder })).stdout)
