@@ -16,6 +16,9 @@ const masterKey = `${crypto}/master-key.ts`
 const positions = `${crypto}/list-positions.ts`
 
 const bearer = 'packages/verify/src/bearer.ts'
+const eventStream = 'packages/verify/src/event-stream.ts'
+const eventStreamParser = 'packages/verify/src/event-stream-parser.ts'
+const httpRequest = 'packages/verify/src/http-request.ts'
 const keys = 'packages/verify/src/keys.ts'
 const owner = 'packages/verify/src/owner.ts'
 const signature = 'packages/verify/src/signature.ts'
@@ -23,6 +26,9 @@ const tokenCache = 'packages/verify/src/token-cache.ts'
 const statusBits = 'packages/verify/src/status-bits.ts'
 const refreshSession = 'packages/server/src/flows/refresh-session.ts'
 const logIn = 'packages/server/src/flows/log-in.ts'
+
+const endsNoProcess =
+  'Seen where a process does not end: tried in one of its own, which runs the source as it is written.'
 
 const decoy = {
   file: 'packages/server/src/flows/decoy-user.ts',
@@ -326,6 +332,7 @@ export const accepted: readonly Accepted[] = [
     "return admitNow({ claims, status: { uri: uris[cache.place(slot)] ?? '', index: cache.index(slot) } })",
     [["''", '"Stryker was here!"']],
   ]),
+  ...inVerifier('Written over before it is read.', ['let mayRemember = false', [['false', 'true']]]),
   ...inVerifier('No token is remembered by then, so none is asked about.', [
     'if (cachedBy === undefined || keys.atHand() !== cachedBy) return false',
     [['cachedBy === undefined', 'false']],
@@ -364,7 +371,7 @@ export const accepted: readonly Accepted[] = [
       [['discovery.atHand()?.introspection', 'discovery.atHand().introspection']],
     ],
   ),
-  ...inVerifier('Seen where a process does not end: tried in one of its own, which runs the source as it is written.', [
+  ...inVerifier(endsNoProcess, [
     'return promise.finally(() => clearInterval(awake))',
     [['() => clearInterval(awake)', '() => undefined']],
   ]),
@@ -526,6 +533,55 @@ export const accepted: readonly Accepted[] = [
       [["'the issuer could not be asked'", '""']],
     ],
   ),
+  ...inFile(eventStreamParser, 'Never reached: split() answers one line at least. The type does not know.', [
+    "const [first = '', ...rest] = text.slice(isRestOfLineEnd ? 1 : 0).split(/\\r\\n|\\r|\\n/)",
+    [["''", '"Stryker was here!"']],
+  ]),
+  ...inFile(
+    eventStreamParser,
+    'Before a colon at the beginning there is no name: a comment is no field, however it is cut.',
+    ['const field = colon < 0 ? text : text.slice(0, colon)', [['colon < 0', 'colon <= 0']]],
+    ["const value = colon < 0 ? '' : text.slice(colon + 1).replace(/^ /, '')", [['colon < 0', 'colon <= 0']]],
+  ),
+  ...inFile(eventStreamParser, 'An empty line before the first field says nothing.', [
+    'let endedInReturn = false',
+    [['false', 'true']],
+  ]),
+  ...inFile(
+    eventStream,
+    'The request has told of it by then. It is heard lest an error that nobody hears ends the process.',
+    [
+      "response.on('error', (error) => {",
+      [
+        ["'error'", '""'],
+        ['{\n      reason = error.message\n    }', '{}'],
+      ],
+    ],
+  ),
+  ...inFile(
+    eventStream,
+    endsNoProcess,
+    ['timer.unref()', [['timer.unref()', ';']]],
+    ['silence.unref()', [['silence.unref()', ';']]],
+    [
+      "request.on('socket', (socket) => socket.unref())",
+      [
+        ["'socket'", '""'],
+        ['(socket) => socket.unref()', '() => undefined'],
+      ],
+    ],
+  ),
+  ...inFile(httpRequest, 'The agent, which is of the same address, decides by which protocol it asks.', [
+    "const open = url.startsWith('https:') ? requestHttps : requestHttp",
+    [
+      ["url.startsWith('https:')", "url.endsWith('https:')"],
+      ["'https:'", '""'],
+    ],
+  ]),
+  ...inFile(httpRequest, 'What Node asks by where nothing is said.', [
+    "method: form ? 'POST' : 'GET',",
+    [["'GET'", '""']],
+  ]),
   {
     file: 'packages/verify/src/token-status.ts',
     line: "if (typeof uri !== 'string' || typeof index !== 'number' || !Number.isSafeInteger(index) || index < 0) {",

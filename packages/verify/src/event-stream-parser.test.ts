@@ -29,6 +29,14 @@ test('eventStreamParser() joins lines of data and takes one blank off each', () 
   expect(read(['data: a\ndata:  b\ndata\ndata:\n\n'])).toEqual([{ type: 'message', id: '', data: 'a\n b\n\n' }])
 })
 
+test('eventStreamParser() leaves every other blank where it is', () => {
+  expect(read(['data:a b\n\n'])).toEqual([{ type: 'message', id: '', data: 'a b' }])
+})
+
+test('eventStreamParser() takes CRLF for one line end, though nothing came between its halves', () => {
+  expect(read(['data:a\r', '', '\ndata:b\n\n'])).toEqual([{ type: 'message', id: '', data: 'a\nb' }])
+})
+
 test('eventStreamParser() keeps the last id for events without one, and ignores one with NUL', () => {
   const events = read(['id: 1\ndata: a\n\n', 'data: b\n\n', 'id: 2\0\ndata: c\n\n'])
 
@@ -62,6 +70,7 @@ test('eventStreamParser() reads the same events wherever the stream is cut', () 
 })
 
 test('eventStreamParser() refuses a line that grows too long, however it comes', () => {
+  expect(read(['x'.repeat(64)], 64)).toEqual([])
   expect(() => read(['x'.repeat(65)], 64)).toThrow('a line is too long')
   expect(() => read([...'x'.repeat(65)], 64)).toThrow('a line is too long')
 })
@@ -69,6 +78,7 @@ test('eventStreamParser() refuses a line that grows too long, however it comes',
 test('eventStreamParser() refuses an event whose lines grow too long together', () => {
   expect(read(['data: 12345678\n'.repeat(7), '\n'], 64)).toHaveLength(1)
   expect(() => read(['data: 12345678\n'.repeat(8)], 64)).toThrow('an event is too long')
+  expect(read(['data: 1234567\n'.repeat(8), '\n'], 64)).toHaveLength(1)
 })
 
 test('eventStreamParser() refuses bytes that are not UTF-8', () => {

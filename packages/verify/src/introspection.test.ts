@@ -211,6 +211,16 @@ test('verify() asks nobody after close()', async () => {
   expect(opened.questions).toEqual([])
 })
 
+test('verify() asks nobody where it was not told to, though it has a credential', async () => {
+  const opened = await staleVerifier({ onStale: 'reject' })
+  const { token, active } = issued(opened)
+  opened.answerBy(sending(active))
+
+  await expect(opened.verifier.verify(token)).rejects.toMatchObject(stale)
+
+  expect(opened.questions).toEqual([])
+})
+
 test('verify() asks the issuer when the lists cannot be had at all', async () => {
   const opened = await testIssuer({ keys: [key.jwk] })
   endings.push(opened.close)

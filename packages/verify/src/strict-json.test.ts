@@ -5,74 +5,6 @@ import { codePoint } from './testing/code-point.ts'
 
 const secret = 'correct horse battery staple'
 
-test('parseStrictJson() reads what JSON.stringify() writes, from text and from bytes', () => {
-  const wellFormed = fc.jsonValue({ stringUnit: codePoint, maxDepth: 8 }).filter((value) => isStrict(value))
-  fc.assert(
-    fc.property(wellFormed, (value) => {
-      const text = JSON.stringify(value)
-
-      expect(parseStrictJson(text)).toEqual(JSON.parse(text))
-      expect(parseStrictJson(Buffer.from(text))).toEqual(JSON.parse(text))
-    }),
-  )
-})
-
-test('parseStrictJson() never takes a text that JSON.parse() refuses, nor reads it as another value', () => {
-  const fragments = fc.constantFrom(
-    ...['{', '}', '[', ']', ':', ',', '"', '\\', '\\"', '"a"', '"b":', '\\u0061', ' ', '\t', '1', '-', '1e5', '0.5'],
-    ...['true', 'null', '"\\ud83d\\ude00"', '\ufeff', '\u2028', '//', "'"],
-  )
-  fc.assert(
-    fc.property(fc.array(fragments, { maxLength: 24 }), (pieces) => {
-      const text = pieces.join('')
-      const strict = outcome(() => parseStrictJson(text))
-
-      expect(strict === refused || JSON.stringify(strict) === JSON.stringify(outcome(() => JSON.parse(text)))).toBe(
-        true,
-      )
-    }),
-    { numRuns: 3_000 },
-  )
-})
-
-test('parseStrictJson() judges a text as JSON.stringify() spells it as the same text behind a blank', () => {
-  const { value } = fc.letrec<{ value: string }>((tie) => {
-    const name = fc.constantFrom('a', 'b', '', '0', '1', '__proto__', 'toJSON', '\\ud800', '\\u0061', 'é', '\ufffd')
-    const member = fc.tuple(name, tie('value')).map(([key, text]) => `"${key}":${text}`)
-    return {
-      value: fc.oneof(
-        { withCrossShrink: true, maxDepth: 6 },
-        fc.constantFrom('0', '-0', '-1', '1.5', '1.50', '1e3', '1e21', '1e+21', '1e999', '9007199254740993', '01'),
-        fc.constantFrom(
-          'true',
-          'null',
-          '"[[[{{{"',
-          '"a"',
-          '"\\""',
-          '"\\ud800"',
-          '"\\u0061"',
-          '"__proto__"',
-          '" "',
-          '""',
-        ),
-        fc.array(tie('value'), { maxLength: 4 }).map((items) => `[${items.join(',')}]`),
-        fc.array(member, { maxLength: 5 }).map((members) => `{${members.join(',')}}`),
-      ),
-    }
-  })
-  fc.assert(
-    fc.property(value, fc.integer({ min: 1, max: 8 }), fc.boolean(), (text, maxDepth, asBytes) => {
-      const judge = (given: string) => {
-        const input = asBytes ? Buffer.from(given) : given
-        return outcome(() => parseStrictJson(input, { maxDepth }), String)
-      }
-
-      expect(judge(text)).toStrictEqual(judge(` ${text}`))
-    }),
-    { numRuns: 5_000 },
-  )
-})
-
 test.each([
   ['in an object', '{"a":1,"a":1}'],
   ['with other members between', '{"a":1,"b":{"a":2},"a":3}'],
@@ -167,6 +99,74 @@ test.each([`{"password":"${secret}",}`, `{"${secret}":1,"${secret}":2}`, `"${sec
     expect(`${error.message} ${error.stack} ${error.cause}`).not.toContain('horse')
   },
 )
+
+test('parseStrictJson() reads what JSON.stringify() writes, from text and from bytes', () => {
+  const wellFormed = fc.jsonValue({ stringUnit: codePoint, maxDepth: 8 }).filter((value) => isStrict(value))
+  fc.assert(
+    fc.property(wellFormed, (value) => {
+      const text = JSON.stringify(value)
+
+      expect(parseStrictJson(text)).toEqual(JSON.parse(text))
+      expect(parseStrictJson(Buffer.from(text))).toEqual(JSON.parse(text))
+    }),
+  )
+})
+
+test('parseStrictJson() never takes a text that JSON.parse() refuses, nor reads it as another value', () => {
+  const fragments = fc.constantFrom(
+    ...['{', '}', '[', ']', ':', ',', '"', '\\', '\\"', '"a"', '"b":', '\\u0061', ' ', '\t', '1', '-', '1e5', '0.5'],
+    ...['true', 'null', '"\\ud83d\\ude00"', '\ufeff', '\u2028', '//', "'"],
+  )
+  fc.assert(
+    fc.property(fc.array(fragments, { maxLength: 24 }), (pieces) => {
+      const text = pieces.join('')
+      const strict = outcome(() => parseStrictJson(text))
+
+      expect(strict === refused || JSON.stringify(strict) === JSON.stringify(outcome(() => JSON.parse(text)))).toBe(
+        true,
+      )
+    }),
+    { numRuns: 3_000 },
+  )
+})
+
+test('parseStrictJson() judges a text as JSON.stringify() spells it as the same text behind a blank', () => {
+  const { value } = fc.letrec<{ value: string }>((tie) => {
+    const name = fc.constantFrom('a', 'b', '', '0', '1', '__proto__', 'toJSON', '\\ud800', '\\u0061', 'é', '\ufffd')
+    const member = fc.tuple(name, tie('value')).map(([key, text]) => `"${key}":${text}`)
+    return {
+      value: fc.oneof(
+        { withCrossShrink: true, maxDepth: 6 },
+        fc.constantFrom('0', '-0', '-1', '1.5', '1.50', '1e3', '1e21', '1e+21', '1e999', '9007199254740993', '01'),
+        fc.constantFrom(
+          'true',
+          'null',
+          '"[[[{{{"',
+          '"a"',
+          '"\\""',
+          '"\\ud800"',
+          '"\\u0061"',
+          '"__proto__"',
+          '" "',
+          '""',
+        ),
+        fc.array(tie('value'), { maxLength: 4 }).map((items) => `[${items.join(',')}]`),
+        fc.array(member, { maxLength: 5 }).map((members) => `{${members.join(',')}}`),
+      ),
+    }
+  })
+  fc.assert(
+    fc.property(value, fc.integer({ min: 1, max: 8 }), fc.boolean(), (text, maxDepth, asBytes) => {
+      const judge = (given: string) => {
+        const input = asBytes ? Buffer.from(given) : given
+        return outcome(() => parseStrictJson(input, { maxDepth }), String)
+      }
+
+      expect(judge(text)).toStrictEqual(judge(` ${text}`))
+    }),
+    { numRuns: 5_000 },
+  )
+})
 
 const refused = Symbol('refused')
 
