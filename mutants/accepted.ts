@@ -19,6 +19,7 @@ const bearer = 'packages/verify/src/bearer.ts'
 const eventStream = 'packages/verify/src/event-stream.ts'
 const eventStreamParser = 'packages/verify/src/event-stream-parser.ts'
 const httpRequest = 'packages/verify/src/http-request.ts'
+const keySource = 'packages/verify/src/key-source.ts'
 const keys = 'packages/verify/src/keys.ts'
 const owner = 'packages/verify/src/owner.ts'
 const signature = 'packages/verify/src/signature.ts'
@@ -581,6 +582,37 @@ export const accepted: readonly Accepted[] = [
   ...inFile(httpRequest, 'What Node asks by where nothing is said.', [
     "method: form ? 'POST' : 'GET',",
     [["'GET'", '""']],
+  ]),
+  ...inFile('packages/verify/src/introspection.ts', 'Of what is no object nothing is active: the same refusal.', [
+    "if (typeof value !== 'object' || value === null) throw new Error('the introspection was answered with no object')",
+    [["typeof value !== 'object'", 'false']],
+  ]),
+  ...inFile(
+    keySource,
+    'Asked only where there is a ring, with which it was written, or after a failure, which writes it.',
+    ["let ringText = ''", [["''", '"Stryker was here!"']]],
+    ['let hasFailed = false', [['false', 'true']]],
+  ),
+  ...inFile(keySource, 'After a load that did not fail there is a ring. The type does not know.', [
+    "if (!ring) throw new TokenError('VERIFIER_UNAVAILABLE')",
+    [
+      ['!ring', 'false'],
+      ["throw new TokenError('VERIFIER_UNAVAILABLE')", ';'],
+    ],
+  ]),
+  ...inFile(keySource, 'What is no object has no list of keys, or throws when it is asked for one: the same failure.', [
+    "const isKeySet = typeof set === 'object' && set !== null && 'keys' in set && Array.isArray(set.keys)",
+    [
+      ["typeof set === 'object' && set !== null && 'keys' in set", 'true'],
+      [
+        "typeof set === 'object' && set !== null && 'keys' in set",
+        "typeof set === 'object' && set !== null || 'keys' in set",
+      ],
+      ["typeof set === 'object' && set !== null", "typeof set === 'object' || set !== null"],
+      ["typeof set === 'object' && set !== null", 'true'],
+      ["typeof set === 'object'", 'true'],
+      ['set !== null', 'true'],
+    ],
   ]),
   {
     file: 'packages/verify/src/token-status.ts',

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { inspect } from 'node:util'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import type { AccessClaims } from './claims.ts'
 import { introspectAt } from './introspection.ts'
 import { currentEvent, revokedEvent, testIssuer } from './testing/issuer.ts'
@@ -73,6 +73,7 @@ test('verify() takes a token that the issuer calls active while revocations are 
   expect(claims.user_id).toBe(ada)
   const [{ method, headers, form } = {}] = opened.questions
   expect(method).toBe('POST')
+  expect(headers?.accept).toBe('application/json')
   expect(headers?.['content-type']).toBe('application/x-www-form-urlencoded')
   expect(headers?.authorization).toBe(`Bearer ${credential}`)
   expect(Object.fromEntries(form ?? [])).toEqual({ token, token_type_hint: 'access_token' })
@@ -81,6 +82,8 @@ test('verify() takes a token that the issuer calls active while revocations are 
 test.each([
   ['AUTH_REVOKED', {}],
   ['AUTH_EXPIRED', { exp: startOfTime + 30 }],
+  ['AUTH_EXPIRED', { exp: startOfTime + 60 }],
+  ['AUTH_REVOKED', { exp: startOfTime + 61 }],
 ])('verify() answers %s for a token that the issuer calls inactive [RFC7662-2.2b]', async (code, changes) => {
   const opened = await staleVerifier({ clockToleranceSeconds: 300 })
   const { token } = issued(opened, changes)
@@ -104,7 +107,17 @@ test.each<[string, Record<string, unknown>]>([
   const { token, active } = issued(opened)
   opened.answerBy(sending({ ...active, ...changes }))
 
-  await expect(opened.verifier.verify(token)).rejects.toMatchObject(stale)
+  const cause = { message: 'the introspection was answered for another token' }
+  await expect(opened.verifier.verify(token)).rejects.toMatchObject({ ...stale, cause })
+})
+
+test('verify() does not believe an answer with another status than 200, whatever it says', async () => {
+  const opened = await staleVerifier()
+  const { token, active } = issued(opened)
+  opened.answerBy((_, response) => response.writeHead(203).end(JSON.stringify(active)))
+
+  const cause = { message: 'the introspection was answered with 203' }
+  await expect(opened.verifier.verify(token)).rejects.toMatchObject({ ...stale, cause })
 })
 
 test.each<[string, Answer]>([
@@ -195,6 +208,7 @@ test('ready() passes while revocations are stale when the issuer answers, and no
   opened.answerBy(sending({ active: false }))
 
   await expect(opened.verifier.ready()).resolves.toBeUndefined()
+  expect(opened.questions.map(({ form }) => form.get('token'))).toEqual(['none'])
 
   opened.answerBy(status(401))
   await expect(opened.verifier.ready()).rejects.toMatchObject(stale)
@@ -239,8 +253,14 @@ const claims = { sub: ada, exp: startOfTime + 60 } as AccessClaims
 /** Questions at an issuer that answers when it is told to. */
 async function heldIntrospection(timeoutMilliseconds = 5_000) {
   const held: (() => void)[] = []
-  const clock = { milliseconds: 0 }
-  const answer = JSON.stringify({ active: true, token_type: 'Bearer', sub: ada })
+  const clock = { milliseconds: 1_000 }
+  const answer = JSON.stringify({
+    active: true,
+    token_type: 'Bearer',
+    sub: ada,
+    sid: 'of no claim',
+    jti: 'of no claim',
+  })
   const server = await serve((_, response) => held.push(() => response.end(answer)))
   endings.push(server.close)
   const introspection = introspectAt({
@@ -252,13 +272,13 @@ async function heldIntrospection(timeoutMilliseconds = 5_000) {
     timeoutMilliseconds,
   })
   endings.push(introspection.close)
-  return { introspection, held, clock }
+  return { introspection, held, clock, server }
 }
 
 test('assertActive() shares the question of one token that many bring within a tenth of a second', async () => {
   const { introspection, held, clock } = await heldIntrospection()
   const first = introspection.assertActive('one', claims)
-  clock.milliseconds = 100
+  clock.milliseconds += 100
   const others = [introspection.assertActive('one', claims), introspection.assertActive('other', claims)]
 
   await expect.poll(() => held.length).toBe(2)
@@ -272,12 +292,68 @@ test('assertActive() shares no question that was asked longer ago: a logout may 
   const { introspection, held, clock } = await heldIntrospection()
   const first = introspection.assertActive('one', claims)
 
-  clock.milliseconds = 101
+  clock.milliseconds += 101
   const second = introspection.assertActive('one', claims)
 
   await expect.poll(() => held.length).toBe(2)
   for (const answer of held) answer()
   await expect(Promise.all([first, second])).resolves.toBeDefined()
+})
+
+test('assertActive() shares a question also after an older one of the same token was answered', async () => {
+  const { introspection, held, clock } = await heldIntrospection()
+  const first = introspection.assertActive('one', claims)
+  clock.milliseconds += 101
+  const second = introspection.assertActive('one', claims)
+  await expect.poll(() => held.length).toBe(2)
+  held[0]?.()
+  await first
+
+  const third = introspection.assertActive('one', claims)
+
+  held[1]?.()
+  await Promise.all([second, third])
+  expect(held).toHaveLength(2)
+})
+
+test('assertActive() asks the clock of the process where it is given none', async () => {
+  const { server, held } = await heldIntrospection()
+  const endpoint = () => `${server.url}/introspect`
+  const introspection = introspectAt({ issuer: server.url, endpoint, credential, now: Date.now })
+  endings.push(introspection.close)
+  const both = [introspection.assertActive('one', claims), introspection.assertActive('one', claims)]
+
+  await expect.poll(() => held.length).toBe(1)
+  held[0]?.()
+
+  await Promise.all(both)
+  expect(held).toHaveLength(1)
+})
+
+test('assertActive() keeps the process alive until it is answered', async () => {
+  const { introspection, held } = await heldIntrospection()
+  const timers = vi.spyOn(globalThis, 'setTimeout')
+
+  const answer = introspection.assertActive('one', claims)
+
+  await expect.poll(() => held.length).toBe(1)
+  expect(timers.mock.results.map(({ value }) => value.hasRef())).toEqual([true])
+  held[0]?.()
+  await answer
+})
+
+test('close() ends every connection', async () => {
+  const { introspection, held, server } = await heldIntrospection()
+  const answer = introspection.assertActive('one', claims)
+  await expect.poll(() => held.length).toBe(1)
+  held[0]?.()
+  await answer
+  const before = await server.connections()
+
+  introspection.close()
+
+  await expect.poll(() => server.connections()).toBe(0)
+  expect(before).toBe(1)
 })
 
 test('assertActive() gives up on an issuer that does not answer in time', async () => {
@@ -292,8 +368,11 @@ test('assertActive() asks 16 questions at once, lets 256 wait, and refuses the n
   const settled = Promise.allSettled(waiting)
   await expect.poll(() => held.length).toBe(16)
 
-  await expect(introspection.assertActive('one more', claims)).rejects.toMatchObject(stale)
+  const refusal = await introspection.assertActive('one more', claims).catch((error: unknown) => error)
 
+  expect(refusal).toMatchObject(stale)
+  // Nothing was waited for.
+  expect((refusal as Error).cause).toBeUndefined()
   expect(held).toHaveLength(16)
   introspection.close()
   for (const outcome of await settled) expect(outcome).toMatchObject({ status: 'rejected', reason: stale })
@@ -316,5 +395,6 @@ test('assertActive() refuses where no endpoint is known', async () => {
   const introspection = introspectAt({ issuer: url, endpoint: () => undefined, credential, now: Date.now })
   endings.push(introspection.close)
 
-  await expect(introspection.assertActive('one', claims)).rejects.toMatchObject(stale)
+  const cause = { message: 'the issuer was not found, or names no introspection endpoint' }
+  await expect(introspection.assertActive('one', claims)).rejects.toMatchObject({ ...stale, cause })
 })

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { loadedKeys } from './key-source.ts'
+import { fixedKeys, loadedKeys } from './key-source.ts'
+import { readKeySet } from './keys.ts'
 import { es256Key } from './testing/tokens.ts'
 
 const first = es256Key('first')
@@ -8,13 +9,14 @@ const unavailable = { code: 'VERIFIER_UNAVAILABLE', status: 503 }
 
 /** Keys whose issuer is played by hand: what it publishes, and whether it answers. */
 function testKeys() {
-  const issuer = { keys: [first.jwk], isDown: false, loads: 0, milliseconds: 0 }
+  const issuer = { keys: [first.jwk], isDown: false, isSilent: false, loads: 0, milliseconds: 10_000_000 }
   const keys = loadedKeys({
     allowed: ['ES256'],
     elapsed: () => issuer.milliseconds,
     load: async () => {
       issuer.loads += 1
       if (issuer.isDown) throw new Error('down')
+      if (issuer.isSilent) await new Promise(() => {})
       return { set: { keys: issuer.keys }, maxAgeSeconds: 300 }
     },
   })
@@ -65,11 +67,53 @@ test('loadedKeys() loads at once for the first unknown key, then at most every f
 test('loadedKeys() gives newer keys that are at hand without another load', async () => {
   const { issuer, keys } = testKeys()
   const old = await keys.get()
+  issuer.keys = [first.jwk, second.jwk]
   const [one, other] = await Promise.all([keys.getNewer(old), keys.getNewer(old)])
 
+  expect(one?.size).toBe(2)
   expect(one).toBe(other)
   expect(await keys.getNewer(old)).toBe(one)
   expect(issuer.loads).toBe(2)
+})
+
+test('loadedKeys() does not count an unknown key for which a load was on its way', async () => {
+  const { issuer, keys } = testKeys()
+  const ring = await keys.get()
+  issuer.milliseconds += 300_000
+  await Promise.all([keys.get(), keys.getNewer(ring)])
+
+  await keys.getNewer(ring)
+
+  expect(issuer.loads).toBe(3)
+})
+
+test('loadedKeys() keeps its ring while the issuer publishes the same keys', async () => {
+  const { issuer, keys } = testKeys()
+  const ring = await keys.get()
+  issuer.milliseconds += 300_000
+
+  expect(await keys.get()).toBe(ring)
+  expect(issuer.loads).toBe(2)
+})
+
+test('loadedKeys() lets nobody wait for an attempt after one that failed', async () => {
+  const { issuer, keys } = testKeys()
+  const ring = await keys.get()
+  issuer.isDown = true
+  issuer.milliseconds += 300_000
+  await keys.get()
+  issuer.isDown = false
+  issuer.isSilent = true
+  issuer.milliseconds += 1_000
+
+  const immediately = new Promise((resolve) => setImmediate(resolve, 'later'))
+  await expect(Promise.race([keys.get(), immediately])).resolves.toBe(ring)
+
+  expect(issuer.loads).toBe(3)
+})
+
+test('fixedKeys() counts them', () => {
+  expect(fixedKeys(readKeySet({ keys: [first.jwk, second.jwk] }, ['ES256'])).count()).toBe(2)
 })
 
 test('loadedKeys() keeps the old keys when the issuer is down, and asks again a second later', async () => {
@@ -109,7 +153,7 @@ test('loadedKeys() has no keys before the issuer has answered, and asks again a 
   const { issuer, keys } = testKeys()
   issuer.isDown = true
 
-  await expect(keys.get()).rejects.toMatchObject(unavailable)
+  await expect(keys.get()).rejects.toMatchObject({ ...unavailable, cause: { message: 'down' } })
   await expect(keys.get()).rejects.toMatchObject(unavailable)
   expect(issuer.loads).toBe(1)
   expect(keys.count()).toBeUndefined()
@@ -131,6 +175,7 @@ test.each([null, 'keys', [], {}, { keys: {} }])(
 test('loadedKeys() has its old keys at hand while the issuer is down, asks again a second later, and has none after a day', async () => {
   const { issuer, keys } = testKeys()
   const ring = await keys.get()
+  const loadedAt = issuer.milliseconds
   issuer.isDown = true
   issuer.milliseconds += 300_000
   const beforeTheFailure = keys.atHand()
@@ -143,6 +188,8 @@ test('loadedKeys() has its old keys at hand while the issuer is down, asks again
 
   expect([beforeTheFailure, rightAfterIt, aSecondLater]).toEqual([undefined, ring, ring])
   expect(issuer.loads).toBe(loadsAfterIt + 1)
-  issuer.milliseconds += 24 * 60 * 60 * 1_000
+  issuer.milliseconds = loadedAt + 24 * 60 * 60 * 1_000 - 1
+  expect(keys.atHand()).toBe(ring)
+  issuer.milliseconds += 1
   expect(keys.atHand()).toBeUndefined()
 })
