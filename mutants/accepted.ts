@@ -19,6 +19,7 @@ const bearer = 'packages/verify/src/bearer.ts'
 const eventStream = 'packages/verify/src/event-stream.ts'
 const eventStreamParser = 'packages/verify/src/event-stream-parser.ts'
 const httpRequest = 'packages/verify/src/http-request.ts'
+const listLoader = 'packages/verify/src/list-loader.ts'
 const keySource = 'packages/verify/src/key-source.ts'
 const keys = 'packages/verify/src/keys.ts'
 const owner = 'packages/verify/src/owner.ts'
@@ -614,6 +615,26 @@ export const accepted: readonly Accepted[] = [
       ['set !== null', 'true'],
     ],
   ]),
+  ...inFile(listLoader, 'Bounds memory: a list that is over is not asked for again.', [
+    'for (const list of tags.keys()) if (!live.has(list)) tags.delete(list)',
+    [
+      ['!live.has(list)', 'false'],
+      ['tags.delete(list)', ';'],
+    ],
+  ]),
+  ...inFile(
+    listLoader,
+    'A header that is not there is no number, and as a tag it is none. The type does not know.',
+    ["if (typeof etag === 'string') tags.set(list, etag)", [["typeof etag === 'string'", 'true']]],
+    [
+      "if (typeof cursor !== 'string' || !/^[0-9]{1,15}$/.test(cursor)) throw new Error('an answer has no Revocation-Cursor')",
+      [["typeof cursor !== 'string'", 'false']],
+    ],
+    [
+      "const ageSeconds = typeof age === 'string' && /^[0-9]{1,9}$/.test(age) ? Number(age) : 0",
+      [["typeof age === 'string'", 'true']],
+    ],
+  ),
   {
     file: 'packages/verify/src/token-status.ts',
     line: "if (typeof uri !== 'string' || typeof index !== 'number' || !Number.isSafeInteger(index) || index < 0) {",

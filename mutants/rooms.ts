@@ -80,7 +80,7 @@ export const rooms: readonly Room[] = [
     ],
     tests: testsOf(
       verify,
-      'key-source event-stream-parser event-stream http-request token-kinds remote-keys discovery revocation-feed introspection verifier',
+      'key-source event-stream-parser event-stream http-request list-loader token-kinds remote-keys discovery revocation-feed introspection verifier',
     ),
     atOnce: 4,
   },
