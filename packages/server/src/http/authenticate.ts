@@ -1,5 +1,5 @@
 import { type AccessClaims, TokenError } from '@latchkey/verify'
-import { authorizationOf, readBearer } from '@latchkey/verify/bearer'
+import { authorizationOf, glimpseBearer, readBearer } from '@latchkey/verify/bearer'
 import type { EventType } from '../domain/audit-event.ts'
 import type { Caller, SessionId } from '../domain/session.ts'
 import type { UserId } from '../domain/user.ts'
@@ -16,7 +16,7 @@ import { assertSameSite } from './same-site.ts'
  */
 export async function authenticate(c: HttpContext, deps: HttpDeps): Promise<Caller> {
   try {
-    const claims: AccessClaims = await deps.verifier.verify(readToken(c, deps))
+    const claims = await verify(c, deps)
     return { userId: claims.user_id as UserId, sessionId: claims.sid as SessionId }
   } catch (error) {
     if (error instanceof TokenError) {
@@ -27,12 +27,16 @@ export async function authenticate(c: HttpContext, deps: HttpDeps): Promise<Call
   }
 }
 
-function readToken(c: HttpContext, { settings }: HttpDeps): string {
-  const authorization = authorizationValues(c)
-  const cookie = authorization.length === 0 ? accessCookie(c) : undefined
-  if (cookie === undefined) return readBearer({ authorization, url: c.req.url })
-  assertSameSite(c, settings)
-  return cookie
+/** At once where nothing must be waited for, as a guard does. */
+function verify(c: HttpContext, { verifier, settings }: HttpDeps): AccessClaims | Promise<AccessClaims> {
+  const credentials = { authorization: authorizationValues(c), url: c.req.url }
+  const cookie = credentials.authorization.length === 0 ? accessCookie(c) : undefined
+  if (cookie !== undefined) {
+    assertSameSite(c, settings)
+    return verifier.verify(cookie)
+  }
+  const claims = verifier.verifyNow(glimpseBearer(credentials) ?? readBearer(credentials))
+  return claims ?? verifier.verify(readBearer(credentials))
 }
 
 /** Each Authorization header by itself: Node keeps the first of several in silence. */
