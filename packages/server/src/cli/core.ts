@@ -194,7 +194,7 @@ function limitsOf(config: Config, { isShared, store }: Database, now: () => numb
   const inMemory = (name: string, rate: Rate | 'off') => (rate === 'off' ? unlimited : memoryLimit(name, rate))
   const limitOf = (name: string, rate: Rate | 'off') =>
     rate === 'off' || !isShared ? inMemory(name, rate) : sharedLimit(name, rate, { attempts: store.attempts, now })
-  const global = ['global', config.RATE_LIMIT_GLOBAL] as const
+  const { RATE_LIMIT_GLOBAL: globalRate } = config
   return {
     loginPerAddress: limitOf('login', config.RATE_LIMIT_LOGIN),
     signupPerAddress: limitOf('signup', config.RATE_LIMIT_SIGNUP),
@@ -202,7 +202,10 @@ function limitsOf(config: Config, { isShared, store }: Database, now: () => numb
     loginPerDevice: limitOf('device', config.RATE_LIMIT_ACCOUNT),
     introspection: limitOf('introspect', config.RATE_LIMIT_INTROSPECT),
     // Of all routes some need no database: keys and lists are served on without it.
-    requestPerAddress: insuredLimit(limitOf(...global), inMemory(...global), now),
+    requestPerAddress:
+      globalRate === 'off'
+        ? unlimited
+        : insuredLimit(limitOf('global', globalRate), inMemory('global', globalRate), now),
   }
 }
 

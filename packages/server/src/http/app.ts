@@ -108,6 +108,8 @@ function observe(deps: HttpDeps) {
     c.set('isSecure', isSecure)
     c.set('headers', labelHeaders(origin.requestId))
     c.set('cookies', [])
+    const path = pathOf(c)
+    c.set('path', path)
     if (isSecure) setHeaders(c, { 'strict-transport-security': transportSecurity })
 
     await next()
@@ -115,7 +117,6 @@ function observe(deps: HttpDeps) {
     const seconds = (performance.now() - startedAt) / 1000
     const { method } = c.req
     const { status } = c.res
-    const path = pathOf(c)
     deps.metrics.observe({ method: knownMethod(method), route: routeOf(c), status, seconds })
     const fields = { request_id: origin.requestId, method, path, status, address: origin.address, seconds }
     deps.log.info(fields, 'Request answered')

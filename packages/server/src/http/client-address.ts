@@ -14,7 +14,8 @@ export type Hops = {
 
 /** The longest chain that is read: a header is at most 16 KiB anyway, and honest ones have a handful of hops. */
 const maxHops = 64
-const unknownAddress = 'unknown'
+/** Whose socket names nobody. */
+export const unknownAddress = 'unknown'
 
 /**
  * The one spelling of an address: IPv4 dotted, also where it came mapped into IPv6 (`::ffff:1.2.3.4`); IPv6 as

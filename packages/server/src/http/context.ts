@@ -45,7 +45,14 @@ export type HttpSettings = {
 export type Bindings = { incoming?: IncomingMessage; remoteAddress?: string }
 
 /** What of a request was learnt when it came, and what its answer will bear: see `answer`. */
-export type Variables = { origin: Origin; isSecure: boolean; headers: HeaderFields; cookies: string[] }
+export type Variables = {
+  origin: Origin
+  isSecure: boolean
+  /** As it was sent: see `pathOf`. */
+  path: string
+  headers: HeaderFields
+  cookies: string[]
+}
 
 export type HttpEnv = { Bindings: Bindings; Variables: Variables }
 

@@ -39,7 +39,7 @@ export function assertUnambiguous(c: HttpContext): void {
  * @throws {Refusal} NOT_FOUND
  */
 export function assertPlainPath(c: HttpContext): void {
-  if (pathOf(c).includes('%')) throw new Refusal('NOT_FOUND')
+  if (c.get('path').includes('%')) throw new Refusal('NOT_FOUND')
 }
 
 /** The path as it was sent, percent-encoded: decoded, it could break a line of the log. */
