@@ -15,10 +15,15 @@ async function open(listener: RequestListener): Promise<string> {
   return `${server.url}/.well-known/jwks.json`
 }
 
-test('fetchKeySet() gives the set as JSON', async () => {
-  const url = await open((_, response) => response.end('{"keys":[{"kty":"EC"}]}'))
+test('fetchKeySet() asks for a key set as JSON and gives it', async () => {
+  const accepted: unknown[] = []
+  const url = await open(({ headers }, response) => {
+    accepted.push(headers.accept)
+    response.end('{"keys":[{"kty":"EC"}]}')
+  })
 
   await expect(fetchKeySet(url)).resolves.toEqual({ set: { keys: [{ kty: 'EC' }] }, maxAgeSeconds: 300 })
+  expect(accepted).toEqual(['application/jwk-set+json, application/json'])
 })
 
 test.each([

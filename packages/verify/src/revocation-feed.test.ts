@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { keepAliveAgent } from './http-request.ts'
 import { algorithms, readKeySet } from './keys.ts'
 import { type FeedEndpoints, followRevocations, type RevocationFeed } from './revocation-feed.ts'
@@ -333,6 +333,92 @@ test('followRevocations() takes off the age of an answer that a cache gave', asy
   expect(feed.status().lagMilliseconds).toBe(20_000)
 })
 
+test('freshMilliseconds() tells for how long nothing need be asked, by the clock that has gone further', async () => {
+  const { feed, clock } = await followed()
+  const { feed: accepting, clock: other } = await followed({ onStale: 'accept' })
+  const { url } = await deadAddress()
+
+  expect(testFeed(url).feed.freshMilliseconds()).toBe(0)
+  expect(feed.freshMilliseconds()).toBe(30_000)
+  clock.milliseconds += 10_000
+  expect(feed.freshMilliseconds()).toBe(20_000)
+  clock.wall += 5_000
+  expect(feed.freshMilliseconds()).toBe(15_000)
+  expect(feed.status().lagMilliseconds).toBe(15_000)
+  clock.wall -= 10_000
+  expect(feed.freshMilliseconds()).toBe(20_000)
+  expect(feed.status().lagMilliseconds).toBe(10_000)
+  clock.milliseconds += 30_000
+  expect(feed.freshMilliseconds()).toBe(0)
+  other.milliseconds += 60_000
+  expect(accepting.freshMilliseconds()).toBe(30_000)
+  accepting.close()
+  expect(accepting.freshMilliseconds()).toBe(0)
+})
+
+test('followRevocations() lets who asks later wait again, and all who ask at once together', async () => {
+  const timers = vi.spyOn(globalThis, 'setTimeout')
+  const waits = () => timers.mock.calls.filter(([, milliseconds]) => milliseconds === 51).length
+  const { url } = await deadAddress()
+  const { feed } = testFeed(url, { patienceMilliseconds: 51 })
+
+  await Promise.allSettled([feed.assertFresh(), feed.assertFresh()])
+  const together = waits()
+  await expect(feed.assertFresh()).rejects.toMatchObject(stale)
+
+  expect([together, waits()]).toEqual([1, 2])
+})
+
+test('followRevocations() asks again ever later while the lists cannot be had', async () => {
+  vi.spyOn(Math, 'random').mockReturnValue(0)
+  const timers = vi.spyOn(globalThis, 'setTimeout')
+  const { url } = await deadAddress()
+  testFeed(url)
+  const waits = () => timers.mock.calls.map(([, milliseconds]) => Number(milliseconds)).filter((wait) => wait < 5_000)
+
+  await arrived(() => waits().length === 3)
+
+  expect(waits()).toEqual([0, 100, 200])
+})
+
+test('followRevocations() reads the lists at once when it is sent back to them, and later when that comes again', async () => {
+  vi.spyOn(Math, 'random').mockReturnValue(0)
+  const { issuer, listener, feed } = await followed()
+  const timers = vi.spyOn(globalThis, 'setTimeout')
+  const waits = () =>
+    timers.mock.calls.map(([, milliseconds]) => milliseconds).filter((wait) => wait === 0 || wait === 200)
+
+  listener.send(resetEvent('0'))
+  const second = await issuer.nextListener()
+  second.send(resetEvent('0'))
+  const third = await issuer.nextListener()
+  third.send(currentEvent('0'))
+  await arrived(() => feed.status().problem === undefined)
+  third.send(resetEvent('0'))
+  await issuer.nextListener()
+
+  expect(waits()).toEqual([0, 200, 0])
+})
+
+test('followRevocations() follows no stream when it was closed while it read the lists', async () => {
+  const issuer = await openIssuer()
+  const answers: (() => void)[] = []
+  issuer.answerLists((_, response) => {
+    response.setHeader('revocation-cursor', '0')
+    answers.push(() => response.end('{"status_lists":[]}'))
+  })
+  const { feed } = testFeed(issuer.url)
+  await arrived(() => answers.length === 1)
+
+  feed.close()
+  answers[0]?.()
+
+  // What was answered before has come by then.
+  await fetch(`${issuer.url}/.well-known/jwks.json`)
+  expect(feed.status()).toMatchObject({ state: 'closed', cursor: undefined })
+  expect(issuer.requestsOf('/api/auth/revocations')).toBe(0)
+})
+
 test('followRevocations() waits for the lists and then gives up with 503', async () => {
   const { url } = await deadAddress()
   const { feed } = testFeed(url, { patienceMilliseconds: 50 })
@@ -379,6 +465,51 @@ test.each([
 
   expect(second.lastEventId).toBe('1')
   expect(isRevoked(0, 0)).toBe(false)
+})
+
+const revoked = (data: unknown, id = '2') => `event: revoked\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`
+const current = (data: unknown) => `event: current\nid: 1\ndata: ${JSON.stringify(data)}\n\n`
+
+test.each([
+  ...[null, 5, {}, { after: 1, lists: null }, { after: 1, lists: 5 }, { after: 1, lists: [] }].map((data) => [
+    revoked(data),
+    'it has no lists',
+  ]),
+  ...[{}, { after: '1' }, { after: -1 }, { after: 0.5 }].map((data) => [
+    revoked({ ...data, lists: {} }),
+    'it does not say what it follows on',
+  ]),
+  ...['x', '0x', 'x0', '-1', '00', '12345678901'].map((list) => [
+    revoked({ after: 1, lists: { [list]: [0] } }),
+    'a list has no number',
+  ]),
+  ...[{}, 'x', ['0'], [null], [-1], [0.5], [65_536], [0, -1]].map((indexes) => [
+    revoked({ after: 1, lists: { 0: indexes } }),
+    'an index is out of range',
+  ]),
+  ...['x', '1x', 'x1', '-1', '1234567890123456'].map((id) => [
+    revoked({ after: 1, lists: {} }, id),
+    'its id is no number',
+  ]),
+  ...[null, 5, {}, { open_seconds: '1' }, { open_seconds: -1 }].map((data) => [
+    current(data),
+    'it does not say how long the stream is open',
+  ]),
+])('followRevocations() reads no event %j: %s', async (text, problem) => {
+  const { listener, feed } = await followed()
+
+  listener.send(String(text))
+
+  await arrived(() => feed.status().problem === `Cannot read an event of revocations: ${problem}`)
+})
+
+test('followRevocations() reads the greatest numbers that there are', async () => {
+  const { listener, feed, isRevoked } = await followed()
+
+  listener.send(revoked({ after: 0, lists: { 9999999999: [65_535] } }, '999999999999999'))
+
+  await arrived(() => feed.status().cursor === '999999999999999')
+  expect(isRevoked(9_999_999_999, 65_535)).toBe(true)
 })
 
 test('followRevocations() ignores events of a kind it does not know', async () => {
