@@ -41,6 +41,7 @@ export const rooms: readonly Room[] = [
         'held-tokens keys jwt-attacks signature verifier introspection discovery wycheproof strict-json',
       ),
     ],
+    atOnce: 3,
   },
   {
     name: 'log-out',
