@@ -24,6 +24,7 @@ const keySource = 'packages/verify/src/key-source.ts'
 const keys = 'packages/verify/src/keys.ts'
 const owner = 'packages/verify/src/owner.ts'
 const signature = 'packages/verify/src/signature.ts'
+const strictJson = 'packages/verify/src/strict-json.ts'
 const tokenCache = 'packages/verify/src/token-cache.ts'
 const statusBits = 'packages/verify/src/status-bits.ts'
 const refreshSession = 'packages/server/src/flows/refresh-session.ts'
@@ -640,6 +641,105 @@ export const accepted: readonly Accepted[] = [
     'An answer with 200 has a body, be it empty. The type does not know.',
     ['for await (const chunk of response.body ?? []) {', [['[]', '["Stryker was here"]']]],
   ),
+  ...inFile(
+    strictJson,
+    'The same answer on a longer way: the quick look gives up where it need not.',
+    ['if (value !== undefined) return value', [['value !== undefined', 'false']]],
+    [
+      'function parseCanonical(text: string, maxDepth: number): unknown {',
+      [
+        [
+          "{\n  if (text.includes('\\\\') || text.includes('__proto__') || hasMoreBracketsThan(maxDepth, text)) return undefined\n  try {\n    const value: unknown = JSON.parse(text)\n    return JSON.stringify(value) === text ? value : undefined\n  } catch {\n    return undefined\n  }\n}",
+          '{}',
+        ],
+      ],
+    ],
+    [
+      "if (text.includes('\\\\') || text.includes('__proto__') || hasMoreBracketsThan(maxDepth, text)) return undefined",
+      [
+        ["text.includes('\\\\') || text.includes('__proto__') || hasMoreBracketsThan(maxDepth, text)", 'true'],
+        ["'\\\\'", '""'],
+        ["'__proto__'", '""'],
+      ],
+    ],
+    [
+      'try {',
+      [
+        [
+          '{\n    const value: unknown = JSON.parse(text)\n    return JSON.stringify(value) === text ? value : undefined\n  }',
+          '{}',
+        ],
+      ],
+    ],
+    ['return JSON.stringify(value) === text ? value : undefined', [['JSON.stringify(value) === text', 'false']]],
+    [
+      "for (const bracket of ['{', '[']) {",
+      [
+        ["'{'", '""'],
+        ["'['", '""'],
+      ],
+    ],
+    ['for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) {', [['at + 1', 'at - 1']]],
+    [
+      'if (count > limit) return true',
+      [
+        ['count > limit', 'true'],
+        ['count > limit', 'count >= limit'],
+      ],
+    ],
+    ['return false', [['false', 'true']]],
+  ),
+  ...inFile(
+    strictJson,
+    'The same answer on a longer way.',
+    [
+      "if (text.includes('\\ufffd') && !isUtf8(bytes)) throw new StrictJsonError('JSON text is not valid UTF-8')",
+      [["'\\ufffd'", '""']],
+    ],
+    ["const hasEscapes = text.includes('\\\\')", [["'\\\\'", '""']]],
+    [
+      'if (!hasEscapes && !isFollowedByColon(text, end)) return end',
+      [['!hasEscapes && !isFollowedByColon(text, end)', 'false']],
+    ],
+    ["const value = raw.includes('\\\\') ? parseString(text.slice(start, end)) : raw", [["'\\\\'", '""']]],
+  ),
+  ...inFile(strictJson, 'A function that ends without a word gives undefined.', [
+    '} catch {',
+    [['{\n    return undefined\n  }', '{}']],
+  ]),
+  ...inFile(
+    strictJson,
+    'Behind the last character there is none that means anything.',
+    ['while (at < text.length) {', [['at < text.length', 'at <= text.length']]],
+    ['for (let at = start + 1; at < text.length; at += 1) {', [['at < text.length', 'at <= text.length']]],
+  ),
+  ...inFile(
+    strictJson,
+    'Tells only of what is no JSON, which the last reading refuses.',
+    ['open.push(character === openBrace ? new Set() : undefined)', [['character === openBrace', 'true']]],
+    [
+      "throw new StrictJsonError('JSON text does not follow the grammar')",
+      [["throw new StrictJsonError('JSON text does not follow the grammar')", ';']],
+    ],
+  ),
+  ...inFile(strictJson, 'What is too great is so with either sign.', [
+    '} else if (character === minus || (character >= zero && character <= nine)) {',
+    [['character === minus', 'false']],
+  ]),
+  ...inFile(strictJson, 'Never reached: what begins with a quote is text, or no JSON. The type does not know.', [
+    "if (typeof value !== 'string') throw new StrictJsonError('JSON text does not follow the grammar')",
+    [
+      ["typeof value !== 'string'", 'false'],
+      ["throw new StrictJsonError('JSON text does not follow the grammar')", ';'],
+    ],
+  ]),
+  ...inFile(strictJson, 'Never reached: the pattern matches nothing, too. The type does not know.', [
+    "const literal = numberCharacters.exec(text)?.[0] ?? ''",
+    [
+      ['numberCharacters.exec(text)?.[0]', 'numberCharacters.exec(text)[0]'],
+      ["''", '"Stryker was here!"'],
+    ],
+  ]),
   {
     file: 'packages/verify/src/token-status.ts',
     line: "if (typeof uri !== 'string' || typeof index !== 'number' || !Number.isSafeInteger(index) || index < 0) {",

@@ -11,7 +11,9 @@ test.each([
   ['once escaped', '{"sub":1,"s\\u0075b":2}'],
   ['with a blank before the colon', '{"a" :1,"a"\n:2}'],
   ['in an object in a list', '[{"a":1,"a":2}]'],
+  ['with a tab or a return before the colon', '{"a"\t:1,"a"\r:2}'],
   ['after an object that was closed', '{"a":{},"a":{}}'],
+  ['after a list that was closed', '{"a":[],"a":[]}'],
   ['empty', '{"":1,"":2}'],
 ])('parseStrictJson() refuses a member name that comes twice: %s [ASVS 1.5.3] [RFC7519-4]', (_, text) => {
   expect(() => parseStrictJson(text)).toThrow(StrictJsonError)
@@ -23,6 +25,7 @@ test.each([
   ['a value like a name', '{"a":"b","b":"a"}', { a: 'b', b: 'a' }],
   ['text that looks like members', '{"a":"\\"a\\":1,{","b":"[[["}', { a: '"a":1,{', b: '[[[' }],
   ['a scalar', ' "x" ', 'x'],
+  ['a small number that is written with a great exponent', '[0.00000001e310]', [1e302]],
   ['numbers of every form', '[0,-1,1.5,1e3,1E-3,-0]', [0, -1, 1.5, 1000, 0.001, -0]],
 ])('parseStrictJson() reads %s', (_, text, value) => {
   expect(parseStrictJson(text)).toEqual(value)
@@ -64,7 +67,14 @@ test.each([
   expect(() => parseStrictJson(text)).toThrow(StrictJsonError)
 })
 
-test.each(['1e999', '-1e999', '[1e309]', `1${'0'.repeat(400)}`, '{"a":-1E400}'])(
+test.each(['["a":1]', '"a":1', '["a":1,"a":2]', '"\\', '["\\'])(
+  'parseStrictJson() refuses what is no JSON in its own words: %s',
+  (text) => {
+    expect(() => parseStrictJson(text)).toThrow(StrictJsonError)
+  },
+)
+
+test.each(['1e999', '9e308', '-1e999', '[1e309]', `1${'0'.repeat(400)}`, '{"a":-1E400}'])(
   'parseStrictJson() refuses a number too great for a double: %s',
   (text) => {
     expect(() => parseStrictJson(text)).toThrow(StrictJsonError)
