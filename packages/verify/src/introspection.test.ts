@@ -84,7 +84,7 @@ test.each([
   ['AUTH_EXPIRED', { exp: startOfTime + 30 }],
   ['AUTH_EXPIRED', { exp: startOfTime + 60 }],
   ['AUTH_REVOKED', { exp: startOfTime + 61 }],
-])('verify() answers %s for a token that the issuer calls inactive [RFC7662-2.2b]', async (code, changes) => {
+])('verify() answers %s for a token with %j that the issuer calls inactive [RFC7662-2.2b]', async (code, changes) => {
   const opened = await staleVerifier({ clockToleranceSeconds: 300 })
   const { token } = issued(opened, changes)
   opened.answerBy(sending({ active: false }))
