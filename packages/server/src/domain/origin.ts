@@ -8,15 +8,11 @@ export type Origin = {
 
 export const maxUserAgentLength = 500
 
-/** What nearly everyone sends. */
-const plainText = /^[ -~]*$/
-
 /**
  * Makes a user agent fit to store and print: control characters and line separators are written as escapes,
  * and what goes beyond 500 characters is cut.
  */
 export function printableUserAgent(raw: string): string {
-  if (plainText.test(raw)) return raw.slice(0, maxUserAgentLength)
   const escaped = raw.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, escapeOf)
   return escaped.slice(0, maxUserAgentLength).toWellFormed()
 }
