@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
+import { onSqlite } from '../src/testing/test-database.ts'
 import { ada } from '../src/testing/test-house.ts'
 import { fileHouse } from './database-file.ts'
 import { answersOf, type RawAnswer } from './raw-answers.ts'
@@ -301,7 +302,7 @@ const heads: Row[] = [
   ['noise', [Buffer.concat([Buffer.from([0x80]), randomBytes(64)])], 400, 'VALIDATION_ERROR'],
 ]
 
-test.each(heads)(
+onSqlite.each(heads)(
   'a request with %s is refused in the one error shape, and the server goes on unharmed [ASVS 4.2.1, ASVS 15.3.7]',
   async (_, bytes, status, code) => {
     const { send, expectUnharmed } = await servedHouse()
@@ -536,7 +537,7 @@ test('an upgrade that nobody offers is ignored', async () => {
   expect(answer?.status).toBe(200)
 })
 
-test('requests in flight when the server closes are answered, and then the connection ends', async () => {
+onSqlite('requests in flight when the server closes are answered, and then the connection ends', async () => {
   const { port, server } = await servedHouseWithAda()
   const socket = await dial(port)
   const wrong = JSON.stringify({ email: ada.email, password: 'WrongPass123' })
