@@ -53,6 +53,8 @@ async function open(changes: Record<string, Answer> = {}, limits: { timeoutMilli
   const now = () => startOfTime * 1_000
   const loader = listLoader({ issuer: server.url, agent, bits: known, findKey, now, ...limits })
   return {
+    issuer: server.url,
+    uriOf,
     changes,
     asked,
     load: (cursor = 0) => loader.load(server.url + folder, cursor),
@@ -100,6 +102,17 @@ test('load() takes for unchanged only a list that it asked for by its tag', asyn
 
   changes[`${folder}/1`] = { status: 304 }
   await expect(load()).rejects.toThrow('/1 was answered with 304')
+})
+
+test('load() reads a list again that has changed', async () => {
+  const { load, changes, isRevoked, issuer, uriOf } = await open({ [`${folder}/0`]: { headers: { etag: '"a"' } } })
+  await load()
+  const body = listTokenOf(listKey, { issuer, uri: uriOf(0), bits: Uint8Array.of(4, ...new Uint8Array(8_191)) })
+  changes[`${folder}/0`] = { headers: { etag: '"b"' }, body }
+
+  await load()
+
+  expect([isRevoked(0, 1), isRevoked(0, 2)]).toEqual([true, true])
 })
 
 test.each([
