@@ -24,6 +24,7 @@ const keySource = 'packages/verify/src/key-source.ts'
 const keys = 'packages/verify/src/keys.ts'
 const owner = 'packages/verify/src/owner.ts'
 const signature = 'packages/verify/src/signature.ts'
+const revocationFeed = 'packages/verify/src/revocation-feed.ts'
 const strictJson = 'packages/verify/src/strict-json.ts'
 const tokenCache = 'packages/verify/src/token-cache.ts'
 const statusBits = 'packages/verify/src/status-bits.ts'
@@ -740,6 +741,27 @@ export const accepted: readonly Accepted[] = [
       ["''", '"Stryker was here!"'],
     ],
   ]),
+  ...inFile(revocationFeed, 'Never reached: nothing but errors is thrown. The type does not know.', [
+    "problem = error instanceof Error ? error.message : 'the lists could not be loaded'",
+    [["'the lists could not be loaded'", '""']],
+  ]),
+  ...inFile(revocationFeed, 'Whatever is not "accept" refuses.', ["onStale = 'reject',", [["'reject'", '""']]]),
+  ...inFile(
+    revocationFeed,
+    'Is no address of a stream, whatever it is.',
+    ["let streamUrl = ''", [["''", '"Stryker was here!"']]],
+    ["streamUrl = ''", [["''", '"Stryker was here!"']]],
+  ),
+  ...inFile(revocationFeed, 'The same proof again.', [
+    'if (proof && elapsed() - age <= proof.elapsedAt) return',
+    [['elapsed() - age <= proof.elapsedAt', 'elapsed() - age < proof.elapsedAt']],
+  ]),
+  ...inFile(
+    revocationFeed,
+    'Only a stream tells, and none after a reset.',
+    ['if (cursor === undefined || after > cursor) throw incomplete()', [['cursor === undefined', 'false']]],
+    ['stream?.close()', [['stream?.close', 'stream.close']]],
+  ),
   {
     file: 'packages/verify/src/token-status.ts',
     line: "if (typeof uri !== 'string' || typeof index !== 'number' || !Number.isSafeInteger(index) || index < 0) {",

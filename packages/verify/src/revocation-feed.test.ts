@@ -289,6 +289,78 @@ test('followRevocations() dates a heartbeat by what it says, not by when a proxy
   await expect.poll(() => feed.status().lagMilliseconds).toBe(25_000)
 })
 
+test('followRevocations() lets no older proof take the place of a newer one', async () => {
+  const { feed, clock, listener, isRevoked } = await followed()
+  clock.milliseconds += 50_000
+
+  listener.send(currentEvent('0', 25) + currentEvent('0', 15) + revokedEvent('1', 0, 1))
+
+  await arrived(() => isRevoked(0, 1))
+  expect(feed.status().lagMilliseconds).toBe(25_000)
+})
+
+/** A feed that has loaded its lists, and polls when a test moves its timers on; its stream may say nothing for long. */
+async function followedByHand() {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  endings.push(() => vi.useRealTimers())
+  const issuer = await openIssuer()
+  const { feed, clock } = testFeed(issuer.url, { silenceMilliseconds: 3_600_000 })
+  vi.advanceTimersByTime(0)
+  await feed.assertFresh()
+  const poll = async () => {
+    vi.advanceTimersByTime(7_500)
+    // What was asked for by then has come before this.
+    await fetch(`${issuer.url}/.well-known/jwks.json`)
+  }
+  return { issuer, feed, clock, poll, listener: await issuer.nextListener() }
+}
+
+/** Waits without moving timers on, as a poll would. */
+async function until(condition: () => boolean) {
+  const givesUpAt = performance.now() + 5_000
+  while (!condition() && performance.now() < givesUpAt) await new Promise(setImmediate)
+  expect(condition()).toBe(true)
+}
+
+test('followRevocations() reads the lists again once an hour, or when nothing has proven them for a poll', async () => {
+  const { issuer, feed, clock, poll, listener } = await followedByHand()
+  const loads = () => issuer.requestsOf('/.well-known/status-lists')
+  const counted: number[] = []
+  clock.milliseconds = 3_600_000
+  listener.send(currentEvent('0', 3_600))
+  await until(() => feed.status().lagMilliseconds === 0)
+  await poll()
+  counted.push(loads())
+
+  clock.milliseconds += 1
+  await poll()
+  await until(() => loads() === 2 && feed.status().lagMilliseconds === 0)
+  clock.milliseconds += 7_499
+  await poll()
+  counted.push(loads())
+  clock.milliseconds += 1
+  await poll()
+  await until(() => loads() === 3)
+
+  expect(counted).toEqual([1, 2])
+  expect(issuer.requestsOf('/api/auth/revocations')).toBe(1)
+})
+
+test('followRevocations() reads the lists once at a time', async () => {
+  const { issuer, feed, clock, poll, listener } = await followedByHand()
+  const held: (() => void)[] = []
+  issuer.answerLists((_, response) => held.push(() => response.end()))
+  clock.milliseconds += 31_000
+  await poll()
+  await until(() => held.length === 1)
+
+  listener.send(resetEvent('0'))
+  await until(() => feed.status().problem === undefined)
+  await poll()
+
+  expect(held).toHaveLength(1)
+})
+
 test('followRevocations() believes no heartbeat from the future', async () => {
   const { feed, clock, listener } = await followed()
   listener.send(currentEvent('0', 4_000) + revokedEvent('1', 0, 1))
