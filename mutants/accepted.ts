@@ -525,6 +525,10 @@ export const accepted: readonly Accepted[] = [
       ['at > 0', 'at >= 0'],
     ],
   ]),
+  ...inFile('packages/verify/src/remote-keys.ts', 'Stands for no header: whatever it is, it names no age.', [
+    "return { set, maxAgeSeconds: maxAgeOf(response.headers.get('cache-control') ?? '') }",
+    [["''", '"Stryker was here!"']],
+  ]),
   ...inFile('packages/verify/src/discovery.ts', 'Stands for no header: whatever it is, it names no age.', [
     "renewAt = elapsed() + maxAgeOf(String(answer.headers['cache-control'] ?? '')) * 1_000",
     [["''", '"Stryker was here!"']],
