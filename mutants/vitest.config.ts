@@ -33,7 +33,7 @@ export default defineConfig({
     // One process for all files that are asked about a mutant, not one each.
     isolate: false,
     restoreMocks: true,
-    testTimeout: 120_000,
+    testTimeout: 15_000,
     hookTimeout: 120_000,
     // As long as a test may wait for what comes late on a busy machine: it would count as killed.
     expect: { poll: { timeout: 5_000 } },
