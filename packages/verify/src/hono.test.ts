@@ -99,7 +99,7 @@ test.each([
   { incoming: 'x' },
   { incoming: {} },
   { incoming: { rawHeaders: 'x', url: '/' } },
-  { incoming: { rawHeaders: ['Authorization', `Bearer ${bobsToken}`], url: 1 } },
+  { incoming: { rawHeaders: [], url: 1 } },
 ])('authenticateOwner() looks at the request where the environment holds no other: %j', async (environment) => {
   const headers = { authorization: `Bearer ${adasToken}` }
 
