@@ -756,6 +756,16 @@ export const accepted: readonly Accepted[] = [
     ["let streamUrl = ''", [["''", '"Stryker was here!"']]],
     ["streamUrl = ''", [["''", '"Stryker was here!"']]],
   ),
+  ...inFile(revocationFeed, endsNoProcess, ['timer.unref()', [['timer.unref()', ';']]]),
+  ...inFile(revocationFeed, 'isInteger() takes nothing but numbers. The type does not know.', [
+    "return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < sessionsPerList",
+    [["typeof value === 'number'", 'true']],
+  ]),
+  ...inFile(
+    revocationFeed,
+    'Asks on where it was closed within a load, and takes nothing of the answers: no test waits for that.',
+    ['if (isClosed) return', [['isClosed', 'false']]],
+  ),
   ...inFile(revocationFeed, 'The same proof again.', [
     'if (proof && elapsed() - age <= proof.elapsedAt) return',
     [['elapsed() - age <= proof.elapsedAt', 'elapsed() - age < proof.elapsedAt']],
@@ -766,6 +776,22 @@ export const accepted: readonly Accepted[] = [
     ['if (cursor === undefined || after > cursor) throw incomplete()', [['cursor === undefined', 'false']]],
     ['stream?.close()', [['stream?.close', 'stream.close']]],
   ),
+  ...inFile(
+    'packages/verify/src/status-list-token.ts',
+    'What decodes as base64url is ASCII, which is the same in both.',
+    [
+      "if (!signatureMatches(key, Buffer.from(token.signedText, 'latin1'), token.signature)) throw wrong('its signature')",
+      [["'latin1'", '""']],
+    ],
+  ),
+  ...inFile('packages/verify/src/status-list-token.ts', 'Bounds memory: what is too long is refused a line later.', [
+    'return inflateSync(packed, { maxOutputLength: bytesPerList })',
+    [['{ maxOutputLength: bytesPerList }', '{}']],
+  ]),
+  ...inFile('packages/verify/src/status-list-token.ts', 'A function that ends without a word gives undefined.', [
+    '} catch {',
+    [['{\n    return undefined\n  }', '{}']],
+  ]),
   {
     file: 'packages/verify/src/token-status.ts',
     line: "if (typeof uri !== 'string' || typeof index !== 'number' || !Number.isSafeInteger(index) || index < 0) {",

@@ -287,6 +287,8 @@ test('followRevocations() dates a heartbeat by what it says, not by when a proxy
   listener.send(currentEvent('0', 15) + currentEvent('0', 25))
 
   await expect.poll(() => feed.status().lagMilliseconds).toBe(25_000)
+  clock.wall += 10_000
+  expect(feed.status().lagMilliseconds).toBe(35_000)
 })
 
 test('followRevocations() lets no older proof take the place of a newer one', async () => {
@@ -361,6 +363,25 @@ test('followRevocations() reads the lists once at a time', async () => {
   expect(held).toHaveLength(1)
 })
 
+test('followRevocations() has no timers but that of its next poll and that of the silence of its stream', async () => {
+  const { issuer, feed, listener } = await followedByHand()
+  await until(() => vi.getTimerCount() === 2)
+
+  const connected = feed.connected()
+  expect(vi.getTimerCount()).toBe(3)
+  listener.send(currentEvent('0'))
+  await connected
+  expect(vi.getTimerCount()).toBe(2)
+  listener.send(resetEvent('0'))
+  await until(() => vi.getTimerCount() === 1)
+  vi.advanceTimersByTime(0)
+  await issuer.nextListener()
+  await until(() => vi.getTimerCount() === 2)
+
+  feed.close()
+  await until(() => vi.getTimerCount() === 0)
+})
+
 test('followRevocations() believes no heartbeat from the future', async () => {
   const { feed, clock, listener } = await followed()
   listener.send(currentEvent('0', 4_000) + revokedEvent('1', 0, 1))
@@ -406,8 +427,11 @@ test('followRevocations() takes off the age of an answer that a cache gave', asy
 })
 
 test('freshMilliseconds() tells for how long nothing need be asked, by the clock that has gone further', async () => {
-  const { feed, clock } = await followed()
+  const { feed, clock, listener } = await followed()
   const { feed: accepting, clock: other } = await followed({ onStale: 'accept' })
+  clock.milliseconds += 31_000
+  listener.send(currentEvent('0', 31))
+  await arrived(() => isFresh(feed))
   const { url } = await deadAddress()
 
   expect(testFeed(url).feed.freshMilliseconds()).toBe(0)
@@ -780,7 +804,7 @@ test('connected() gives up a stream that says nothing, and a feed that is closed
 
 test('followRevocations() lets nobody pass after close(), at once', async () => {
   const { url } = await deadAddress()
-  const { feed } = testFeed(url)
+  const { feed } = testFeed(url, { patienceMilliseconds: 3_600_000 })
   const waiting = Promise.resolve(feed.assertFresh())
 
   feed.close()

@@ -51,7 +51,8 @@ test.each<[string, string, Changes]>([
   ['its size', 'that is too short', { list: { lst: packed(new Uint8Array(8_191)) } }],
   ['its size', 'that is too long', { list: { lst: packed(new Uint8Array(8_193)) } }],
 ])('readStatusList() finds that %s is not as it must be in a list %s', async (what, _, changes) => {
-  await expect(read(changes)).rejects.toThrow(`Cannot use the status list: ${what} is not as it must be`)
+  const message = `Cannot use the status list: ${what} is not as it must be`
+  await expect(read(changes)).rejects.toMatchObject({ message })
 })
 
 test('readStatusList() refuses a list by another key, and a token of another kind', async () => {
